@@ -33,9 +33,9 @@ enum class LocationsMode : uint8_t { Ids, Python };
 
 enum class ModelFormat : uint8_t { Detect, Pt2, TorchScript, Mlir };
 
-std::string_view stageName(Stage stage);             // "torch-raw" "torch" "linalg" "llvm" "executable"
+std::string_view stageName(Stage stage); // "torch-raw" "torch" "linalg" "llvm" "executable"
 std::optional<Stage> parseStage(std::string_view name);
-std::string_view weightsModeName(WeightsMode mode);  // "embed" "external" "inline" "params"
+std::string_view weightsModeName(WeightsMode mode); // "embed" "external" "inline" "params"
 std::optional<WeightsMode> parseWeightsMode(std::string_view name);
 std::string_view locationsModeName(LocationsMode mode); // "ids" "python"
 std::optional<LocationsMode> parseLocationsMode(std::string_view name);
@@ -44,8 +44,8 @@ std::optional<ModelFormat> parseModelFormat(std::string_view name);
 
 // One tensor input of a model that does not carry its own signature (TorchScript).
 struct InputSpec {
-  std::string name;           // optional
-  std::string dtype;          // torch's name without the prefix: "float32", "int64", "bool", "bfloat16"
+  std::string name;  // optional
+  std::string dtype; // torch's name without the prefix: "float32", "int64", "bool", "bfloat16"
   std::vector<int64_t> shape; // -1: dynamic
 };
 
@@ -84,7 +84,8 @@ struct SourceLocation {
   bool operator==(const SourceLocation &) const = default;
 };
 
-// Node id (as IR locations and diagnostics name it) → where its submitter wrote it. Not part of a key.
+// Node id (as IR locations and diagnostics name it) → where its submitter wrote it. Not part of a
+// key.
 using SourceMap = std::map<std::string, SourceLocation, std::less<>>;
 
 enum class Severity : uint8_t { Note, Warning, Error };
@@ -117,8 +118,8 @@ struct StageKey {
 
 // What the first step of a job finds out.
 struct Inspection {
-  // One entry for each stage up to the emitted one, in order. An entry's key determines the bytes of
-  // its stage's artifact; the last one is the job's key (its rendering options included).
+  // One entry for each stage up to the emitted one, in order. An entry's key determines the bytes
+  // of its stage's artifact; the last one is the job's key (its rendering options included).
   std::vector<StageKey> keys;
   std::string target; // resolved: "triple:cpu:features", empty before codegen
   std::vector<WeightBinding> weights;
@@ -171,8 +172,9 @@ struct CompilerInfo {
 };
 
 // Not thread-safe; one instance per worker. Status codes: InvalidArgument (the model or the options
-// are wrong), Unimplemented (something that linalgd cannot compile yet), Internal (our fault). Every
-// error's details go to the sink as diagnostics first; the status is the one-sentence summary.
+// are wrong), Unimplemented (something that linalgd cannot compile yet), Internal (our fault).
+// Every error's details go to the sink as diagnostics first; the status is the one-sentence
+// summary.
 class Compiler {
 public:
   virtual ~Compiler() = default;

@@ -23,7 +23,8 @@ absl::StatusOr<Digest> Digest::fromHex(std::string_view hex) {
   }
   if (!valid)
     return absl::InvalidArgumentError(absl::StrCat(
-        "'", absl::CHexEscape(hex.substr(0, 80)), "' is not a digest: a SHA-256 is written as 64 lower-case hexadecimal digits"));
+        "'", absl::CHexEscape(hex.substr(0, 80)),
+        "' is not a digest: a SHA-256 is written as 64 lower-case hexadecimal digits"));
   return digest;
 }
 

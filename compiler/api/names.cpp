@@ -8,8 +8,7 @@ namespace {
 // The spelling of each enumerator, in declaration order.
 constexpr std::array<std::string_view, kNumStages> kStages = {"torch-raw", "torch", "linalg",
                                                               "llvm", "executable"};
-constexpr std::array<std::string_view, 4> kWeightsModes = {"embed", "external", "inline",
-                                                           "params"};
+constexpr std::array<std::string_view, 4> kWeightsModes = {"embed", "external", "inline", "params"};
 constexpr std::array<std::string_view, 2> kLocationsModes = {"ids", "python"};
 constexpr std::array<std::string_view, 4> kModelFormats = {"detect", "pt2", "torchscript", "mlir"};
 
