@@ -10,7 +10,7 @@ static_assert(static_cast<int>(WeightsMode::Params) == v1::WEIGHTS_MODE_PARAMS);
 static_assert(static_cast<int>(LocationsMode::Python) == v1::LOCATIONS_MODE_PYTHON);
 static_assert(static_cast<int>(ModelFormat::Mlir) == v1::MODEL_FORMAT_MLIR);
 
-absl::Status unknown(std::string_view what, std::string_view value) {
+absl::Status unknown(const char *what, const std::string &value) {
   return absl::InvalidArgumentError(
       absl::StrCat("unknown ", what, " '", value, "'; GetServerInfo lists what this server takes"));
 }

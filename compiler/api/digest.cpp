@@ -9,7 +9,7 @@ namespace linalgd {
 
 std::string Digest::hex() const {
   return absl::BytesToHexString(
-      std::string_view(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
+      absl::string_view(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
 }
 
 absl::StatusOr<Digest> Digest::fromHex(std::string_view hex) {
@@ -23,7 +23,7 @@ absl::StatusOr<Digest> Digest::fromHex(std::string_view hex) {
   }
   if (!valid)
     return absl::InvalidArgumentError(absl::StrCat(
-        "'", absl::CHexEscape(hex.substr(0, 80)),
+        "'", absl::CHexEscape(std::string(hex.substr(0, 80))),
         "' is not a digest: a SHA-256 is written as 64 lower-case hexadecimal digits"));
   return digest;
 }
