@@ -112,6 +112,7 @@ void toProto(const WeightBinding &binding, v1::WeightBinding *proto) {
   proto->set_digest(binding.blob.hex());
   proto->set_offset(binding.offset);
   proto->set_size(binding.size);
+  proto->mutable_strides()->Assign(binding.strides.begin(), binding.strides.end());
 }
 
 absl::StatusOr<WeightBinding> fromProto(const v1::WeightBinding &proto) {
@@ -128,6 +129,7 @@ absl::StatusOr<WeightBinding> fromProto(const v1::WeightBinding &proto) {
   binding.blob = *digest;
   binding.offset = proto.offset();
   binding.size = proto.size();
+  binding.strides.assign(proto.strides().begin(), proto.strides().end());
   return binding;
 }
 

@@ -80,11 +80,13 @@ struct Diagnostic {
 struct WeightBinding {
   std::string slot;           // the parameter's or buffer's name
   std::string dtype;          // as in InputSpec
-  std::vector<int64_t> shape; // contiguous, row-major
-  bool bound = true;          // false: the model holds no data for it
-  Digest blob;                // a blob of the model
-  uint64_t offset = 0;        // into that blob, bytes
-  uint64_t size = 0;          // bytes
+  std::vector<int64_t> shape;
+  bool bound = true;   // false: the model holds no data for it
+  Digest blob;         // a blob of the model
+  uint64_t offset = 0; // of the first element in that blob, bytes
+  uint64_t size = 0;   // bytes from there that hold the elements
+  // In elements. Empty: contiguous, row-major. Weights may be transposed views of each other.
+  std::vector<int64_t> strides;
 };
 
 } // namespace linalgd
