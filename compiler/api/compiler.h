@@ -75,6 +75,8 @@ public:
   // An intermediate stage's artifact, for the per-stage cache; its key is the Inspection's.
   virtual void stageArtifact(Stage stage, Artifact artifact) = 0;
   virtual void diagnostic(Diagnostic diagnostic) = 0;
+  // IR and pipeline without weights, before the compiler answers with a failure of its own.
+  virtual void reproducer(ArtifactFile file) = 0;
 };
 
 struct StageInfo {
