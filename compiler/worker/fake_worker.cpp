@@ -20,6 +20,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 
@@ -90,8 +91,9 @@ void appendLine(const std::string &path) {
 }
 
 void allocate(size_t megabytes) {
+  std::vector<std::unique_ptr<std::string>> held;
   for (size_t i = 0; i < megabytes; ++i) {
-    memset(new char[1 << 20], 1, 1 << 20);
+    held.push_back(std::make_unique<std::string>(1 << 20, 'x'));
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   hang();
@@ -123,7 +125,7 @@ void misbehave(const Step &step) {
     writeRaw(std::string("\x02\0\0\0\x0a\0", 6)); // a second Hello
     hang();
   } else if (command == "silence") {
-    close(kWorkerSocket);
+    shutdown(kWorkerSocket, SHUT_RDWR);
     hang();
   }
 }
@@ -185,8 +187,12 @@ public:
     inspection.target = options.emit >= Stage::Llvm ? options.target : "";
     inspection.signature = R"({"entry":"main"})";
     const Blob &blob = model.blobs.front();
-    inspection.weights.push_back(
-        {"weight", "uint8", {static_cast<int64_t>(blob.size)}, true, blob.digest, 0, blob.size});
+    WeightBinding &weight = inspection.weights.emplace_back();
+    weight.slot = "weight";
+    weight.dtype = "uint8";
+    weight.shape = {static_cast<int64_t>(blob.size)};
+    weight.blob = blob.digest;
+    weight.size = blob.size;
     // The submitter's place differs with the bytes of the model, as a comment line above would do.
     inspection.sourceMap["n1"] = {absl::StrCat("model-", blob.size, ".py"), 12, "forward",
                                   "layer1"};
