@@ -230,6 +230,7 @@ private:
                     const RunContext &context, Answer &answer) {
     if (absl::Status prepared = prepare(); !prepared.ok())
       return prepared;
+    pid_t pid = process_->pid();
     absl::Status status =
         process_->call(request, descriptors, context,
                        [&](const v1::WorkerResponse &response, std::vector<UniqueFd> received) {
