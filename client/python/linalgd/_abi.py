@@ -72,9 +72,7 @@ _ERRORS: dict[int, tuple[type[LinalgdError], str]] = {
 }
 
 
-def borrow(
-    address: int, dtype: DType, shape: Sequence[int], strides: Sequence[int] | None
-) -> ManagedTensor:
+def borrow(address: int, dtype: DType, shape: Sequence[int], strides: Sequence[int] | None) -> ManagedTensor:
     """A read-only tensor over memory that the caller keeps alive; it has no deleter.
 
     Args:
@@ -195,8 +193,8 @@ class Output:
         return self._buffer
 
 
-def _delete(library: Library, pointer: Any) -> None:
-    """Frees an output; `library` is held until then."""
+def _delete(_library: Library, pointer: Any) -> None:
+    """Frees an output; the library is held until then."""
     deleter = pointer.contents.deleter
     if deleter:
         deleter(pointer)

@@ -133,9 +133,7 @@ def split(file: IO[bytes]) -> tuple[Span, ...]:
     entries = _pt2_entries(file)
     if entries is None:
         entries = [("", 0, os.fstat(fd).st_size)]
-    return tuple(
-        Span(name, _digest(fd, offset, size), size, offset) for name, offset, size in entries
-    )
+    return tuple(Span(name, _digest(fd, offset, size), size, offset) for name, offset, size in entries)
 
 
 def _pt2_entries(file: IO[bytes]) -> list[tuple[str, int, int]] | None:
@@ -288,9 +286,7 @@ class _UploadStream:
                 self.sent += len(chunk)
 
 
-def download(
-    rpc: _rpc.Rpc, digest: str, offset: int = 0, length: int | None = None
-) -> Iterator[bytes]:
+def download(rpc: _rpc.Rpc, digest: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
     """The bytes of a blob of the server, in chunks; a broken stream is resumed.
 
     A whole blob is verified against its digest once its last chunk has been yielded.

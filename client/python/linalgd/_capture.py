@@ -152,9 +152,7 @@ def input_specs(
     return specs
 
 
-def _dynamic_dims(
-    args: Sequence[Any], kwargs: Mapping[str, Any], dynamic_shapes: Any
-) -> list[list[int]]:
+def _dynamic_dims(args: Sequence[Any], kwargs: Mapping[str, Any], dynamic_shapes: Any) -> list[list[int]]:
     count = len(args) + len(kwargs)
     if dynamic_shapes is None:
         return [[] for _ in range(count)]
@@ -168,8 +166,6 @@ def _dynamic_dims(
             raise InputError(f"dynamic_shapes has {len(given)} entries for {count} inputs")
     result = []
     for entry in given:
-        dims: Mapping[int, Any] = (
-            entry if isinstance(entry, Mapping) else dict(enumerate(entry or ()))
-        )
+        dims: Mapping[int, Any] = entry if isinstance(entry, Mapping) else dict(enumerate(entry or ()))
         result.append([dim for dim, size in dims.items() if size is not None])
     return result

@@ -61,12 +61,8 @@ class Rpc:
             make = kinds[method.client_streaming, method.server_streaming]
             self._calls[method.name] = make(
                 f"/{service.full_name}/{method.name}",
-                request_serializer=message_factory.GetMessageClass(
-                    method.input_type
-                ).SerializeToString,
-                response_deserializer=message_factory.GetMessageClass(
-                    method.output_type
-                ).FromString,
+                request_serializer=message_factory.GetMessageClass(method.input_type).SerializeToString,
+                response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
             )
 
     def unary(self, method: str, request: Any, reply: type[T], *, attempts: int = 5) -> T:
@@ -84,7 +80,8 @@ class Rpc:
         """
         for attempt in range(attempts):
             try:
-                answer: T = self._calls[method](request, timeout=self.timeout)
+                answer = self._calls[method](request, timeout=self.timeout)
+                assert isinstance(answer, reply)
                 return answer
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import struct
 from collections.abc import Iterable, Mapping
@@ -28,13 +29,16 @@ class Entry:
         name: its key.
         dtype: as signatures spell it.
         shape: sizes.
-        size: bytes.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
-    size: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
 
 
 def layout(entries: Iterable[Entry]) -> tuple[bytes, list[Entry]]:
@@ -91,14 +95,10 @@ def _read(file: IO[bytes]) -> dict[str, np.ndarray[Any, Any]]:
         dtype = FROM_SAFETENSORS[entry["dtype"]]
         begin, end = entry["data_offsets"]
         shape = tuple(int(size) for size in entry["shape"])
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         if not 0 <= begin <= end <= len(data) or end - begin != count * dtype.itemsize:
             raise ValueError(f"the offsets of {name} do not fit")
         raw = np.frombuffer(data[begin:end], dtype=np.uint8)
-        array = (
-            np.ndarray(shape, dtype.numpy(), buffer=raw)
-            if count
-            else np.empty(shape, dtype.numpy())
-        )
+        array = np.ndarray(shape, dtype.numpy(), buffer=raw) if count else np.empty(shape, dtype.numpy())
         tensors[name] = array if array.flags.aligned else array.copy()
     return tensors

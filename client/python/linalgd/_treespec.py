@@ -92,14 +92,10 @@ def flatten(node: Node, value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
         return
     if node.keys is not None:
-        for key, child, part in zip(
-            node.keys, node.children, _named(node, value, path), strict=True
-        ):
+        for key, child, part in zip(node.keys, node.children, _named(node, value, path), strict=True):
             yield from flatten(child, part, f"{path}[{key!r}]" if path else str(key))
         return
-    for index, (child, part) in enumerate(
-        zip(node.children, _ordered(node, value, path), strict=True)
-    ):
+    for index, (child, part) in enumerate(zip(node.children, _ordered(node, value, path), strict=True)):
         yield from flatten(child, part, f"{path}[{index}]" if path else f"args[{index}]")
 
 
@@ -116,9 +112,7 @@ def _named(node: Node, value: Any, path: str) -> list[Any]:
     missing = [key for key in keys if key not in value]
     extra = [key for key in value if key not in keys]
     if missing or extra:
-        faults = [
-            f"{path or 'the call'} does not have the structure that the model was exported with:"
-        ]
+        faults = [f"{path or 'the call'} does not have the structure that the model was exported with:"]
         faults += [f"missing {missing}"] if missing else []
         faults += [f"unexpected {extra}"] if extra else []
         raise InputError(" ".join(faults))
@@ -132,9 +126,7 @@ def _ordered(node: Node, value: Any, path: str) -> Sequence[Any]:
         if value is None or len(value) != count:
             raise InputError(f"{path or 'args'} must be a {node.type} of {count}")
     if len(value) != count:
-        what = (
-            f"{path} has {len(value)} entries" if path else f"{len(value)} positional inputs given"
-        )
+        what = f"{path} has {len(value)} entries" if path else f"{len(value)} positional inputs given"
         raise InputError(f"{what}, but the model was exported with {count}")
     return list(value)
 
@@ -194,13 +186,13 @@ def _defaultdict(node: Node, values: list[Any]) -> Any:
 
 
 _BUILDERS: dict[str, Callable[[Node, list[Any]], Any]] = {
-    "builtins.tuple": lambda node, values: tuple(values),
-    "builtins.list": lambda node, values: values,
+    "builtins.tuple": lambda _, values: tuple(values),
+    "builtins.list": lambda _, values: values,
     "builtins.dict": lambda node, values: dict(zip(node.keys or (), values, strict=True)),
     "collections.OrderedDict": lambda node, values: collections.OrderedDict(
         zip(node.keys or (), values, strict=True)
     ),
     "collections.defaultdict": _defaultdict,
-    "collections.deque": lambda node, values: collections.deque(values),
+    "collections.deque": lambda _, values: collections.deque(values),
     "collections.namedtuple": _namedtuple,
 }

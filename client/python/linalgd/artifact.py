@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from linalgd import _blobs, _rpc
-from linalgd.errors import InputError
+from linalgd.errors import InputError, ServerError
 from linalgd.v1 import compile_pb2
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ class WeightBinding:
     Attributes:
         slot: the parameter's or buffer's name.
         dtype: "float32", …
-        shape: sizes; the bytes are contiguous, row-major, little-endian.
+        shape: sizes.
         bound: False where the model holds no data for it.
         digest: the server's blob with its bytes, or "".
-        offset: where in that blob they begin.
-        size: bytes.
+        offset: where in that blob the first element is.
+        size: bytes from there that hold the elements.
+        strides: in elements; empty: contiguous, row-major.
     """
 
     slot: str
@@ -60,6 +61,7 @@ class WeightBinding:
     digest: str
     offset: int
     size: int
+    strides: tuple[int, ...] = ()
 
 
 class Artifact:
@@ -83,8 +85,7 @@ class Artifact:
         self.stage = message.stage
         self.target = message.target
         self.files = [
-            ArtifactFile(file.name, file.digest, file.size, file.media_type)
-            for file in message.files
+            ArtifactFile(file.name, file.digest, file.size, file.media_type) for file in message.files
         ]
         self.weights = [
             WeightBinding(
@@ -95,6 +96,7 @@ class Artifact:
                 weight.digest,
                 weight.offset,
                 weight.size,
+                tuple(weight.strides),
             )
             for weight in message.weights
         ]
@@ -153,14 +155,15 @@ class Artifact:
         return b"".join(_blobs.download(self._rpc, chosen.digest))
 
     def weight_data(self, weight: WeightBinding) -> Iterator[bytes]:
-        """The bytes of a weight, in chunks.
+        """The bytes of a weight, contiguous and row-major, in chunks.
 
         Raises:
             InputError: the model holds no data for it.
         """
         if not weight.bound:
             raise InputError(f"the model holds no data for the weight {weight.slot}")
-        return _blobs.download(self._rpc, weight.digest, weight.offset, weight.size)
+        stored = _blobs.download(self._rpc, weight.digest, weight.offset, weight.size)
+        return iter([_contiguous(weight, b"".join(stored))]) if weight.strides else stored
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the artifact to a file, which appears complete or not at all.
@@ -196,8 +199,7 @@ class Artifact:
 
         bound = {weight.slot: weight for weight in self.weights if weight.bound}
         head, order = _safetensors.layout(
-            _safetensors.Entry(weight.slot, weight.dtype, weight.shape, weight.size)
-            for weight in bound.values()
+            _safetensors.Entry(weight.slot, weight.dtype, weight.shape) for weight in bound.values()
         )
 
         def write(file: IO[bytes]) -> None:
@@ -224,6 +226,23 @@ class Artifact:
         # The library and its weights stay mapped when their names are gone.
         with tempfile.TemporaryDirectory(prefix="linalgd-") as folder:
             return load(self.save(Path(folder) / "model.so"))
+
+
+def _contiguous(weight: WeightBinding, stored: bytes) -> bytes:
+    """The elements of a strided weight in row-major order."""
+    import numpy as np
+
+    from linalgd._dtypes import DTYPES
+
+    item = DTYPES[weight.dtype].itemsize
+    last = sum((size - 1) * stride for size, stride in zip(weight.shape, weight.strides, strict=True))
+    if 0 in weight.shape:
+        return b""
+    if min(weight.strides) < 0 or (last + 1) * item > len(stored):
+        raise ServerError(f"the strides of the weight {weight.slot} leave its bytes", code="DATA_LOSS")
+    elements = np.frombuffer(stored, dtype=f"V{item}")
+    strides = [stride * item for stride in weight.strides]
+    return np.lib.stride_tricks.as_strided(elements, weight.shape, strides).tobytes()
 
 
 def _replace(path: Path, mode: int, write: Callable[[IO[bytes]], None]) -> None:

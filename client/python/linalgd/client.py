@@ -176,9 +176,7 @@ class Client:
             keep_ops=[keep_ops] if isinstance(keep_ops, str) else keep_ops,
             entry=entry,
         )
-        source, inputs = _capture.source_of(
-            model, tuple(args), kwargs or {}, dynamic_shapes, self._memo
-        )
+        source, inputs = _capture.source_of(model, tuple(args), kwargs or {}, dynamic_shapes, self._memo)
         options.inputs.extend(inputs)
         request = compile_pb2.SubmitRequest(
             job_id=job_id or str(uuid.uuid4()),
@@ -263,9 +261,7 @@ class Client:
 
     def info(self) -> ServerInfo:
         """Versions, stages, targets and limits of the server."""
-        message = self._unary(
-            "GetServerInfo", server_pb2.GetServerInfoRequest(), server_pb2.ServerInfo
-        )
+        message = self._unary("GetServerInfo", server_pb2.GetServerInfoRequest(), server_pb2.ServerInfo)
         limits = message.limits
         return ServerInfo(
             version=message.version,

@@ -172,10 +172,7 @@ class Executable:
             found = [("", value) for value in args] + [("", kwargs[name]) for name in names]
         if len(found) != len(self.inputs):
             raise InputError(f"the model takes {len(self.inputs)} inputs, {len(found)} were given")
-        return [
-            (spec.name or path, value)
-            for spec, (path, value) in zip(self.inputs, found, strict=True)
-        ]
+        return [(spec.name or path, value) for spec, (path, value) in zip(self.inputs, found, strict=True)]
 
     def _structure(self, made: list[Any], leaves: list[Any]) -> Any:
         values = self._output_leaves(iter(made), leaves)
@@ -297,9 +294,7 @@ def _torch_input(torch: Any, value: Any, dtype: DType, what: str) -> tuple[_abi.
         raise InputError(f"{what} must be a dense tensor on the CPU: pass {what}.cpu().to_dense()")
     given = str(value.dtype).removeprefix("torch.")
     if given != dtype.name:
-        raise InputError(
-            f"{what} must be {dtype.name}, not {given}; convert it with .to(torch.{dtype.name})"
-        )
+        raise InputError(f"{what} must be {dtype.name}, not {given}; convert it with .to(torch.{dtype.name})")
     value = value.detach().resolve_conj().resolve_neg()
     tensor = _abi.borrow(value.data_ptr(), dtype, tuple(value.shape), value.stride())
     return tensor, value
@@ -324,9 +319,7 @@ def _foreign_array(value: Any, dtype: DType, what: str) -> Any:
         return value.numpy()
     if hasattr(value, "__dlpack__"):
         return np.from_dlpack(value)
-    raise InputError(
-        f"{what} must be an array or tensor of {dtype.name}, not {type(value).__name__}"
-    )
+    raise InputError(f"{what} must be an array or tensor of {dtype.name}, not {type(value).__name__}")
 
 
 def _result(output: _abi.Output, torch: Any) -> Any:

@@ -246,9 +246,7 @@ def to_status(message: compile_pb2.Job) -> JobStatus:
         created=_moment(message, "created"),
         started=_moment(message, "started"),
         finished=_moment(message, "finished"),
-        timings=tuple(
-            StageTiming(timing.stage, _seconds(timing.elapsed)) for timing in message.timings
-        ),
+        timings=tuple(StageTiming(timing.stage, _seconds(timing.elapsed)) for timing in message.timings),
     )
 
 
