@@ -83,7 +83,11 @@ private:
   ArtifactCache(DiskStore &disk, BlobStore &blobs, ArtifactCacheOptions options, Metrics &metrics)
       : disk_(disk), blobs_(blobs), options_(std::move(options)), metrics_(metrics) {}
   absl::Status recover();
-  void insert(CachedArtifact artifact);
+  // Those named ...Locked are called with mutex_ held.
+  void insertLocked(CachedArtifact artifact);
+  bool eraseLocked(const Digest &key);
+  void forgetRequestLocked(std::map<Digest, Request>::iterator request);
+  void removeFile(const Digest &key);
   void blobRemoved(const Digest &digest);
 
   DiskStore &disk_;

@@ -105,14 +105,18 @@ private:
   BlobUpload(BlobStore &store, BlobInfo info) : store_(store), info_(info) {}
   absl::Status fail(absl::Status status);
 
+  // Gives up the file: the store has the blob, or the upload failed.
+  void discard();
+
   BlobStore &store_;
   BlobInfo info_;
-  UniqueFd fd_;           // none: the store has the blob, and the bytes are not kept
-  std::string path_;      // of the file that is written
+  UniqueFd fd_;           // none: the bytes are not kept
+  std::string path_;      // of the file
   uint64_t received_ = 0; // bytes so far, those before a resumed offset included
   uint64_t reserved_ = 0; // bytes counted against the limit
   Hasher hasher_;
-  bool resumable_ = false;
+  absl::Status status_;    // of the first failure
+  bool resumable_ = false; // it is the one in BlobStore::partials_
   bool finished_ = false;
 };
 
@@ -159,7 +163,8 @@ public:
   // nothing where the store is empty.
   std::optional<uint64_t> scrubNext();
   void remove(const Digest &digest);
-  // Called, outside of all locks, with each blob that is evicted, removed or found corrupt.
+  // Called, outside of all locks, with each blob that is evicted, removed or found corrupt. To be
+  // set before the store is shared between threads.
   void onRemoved(std::function<void(const Digest &)> listener);
 
   struct Usage {
@@ -179,19 +184,27 @@ private:
     uint32_t pins = 0;
     bool durable = true;   // false: being committed, and not to be seen yet
     bool verified = false; // since the start
-    TimePoint leasedUntil{};
-    TimePoint touched{};                  // when the file's time was last set
+    TimePoint leasedUntil = TimePoint::min();
+    TimePoint touched = TimePoint::min(); // when the file's time was last set
     std::list<Digest>::iterator position; // in order_
   };
+  using Blobs = std::map<Digest, Blob>;
+
   // The resumable upload of a blob.
   struct Partial {
+    bool active = true; // a BlobUpload has the file; what follows is of those that are not
+    UniqueFd fd;
+    std::string path;
     uint64_t size = 0;
     uint64_t received = 0;
-    std::string path;
-    bool active = true;
-    TimePoint expires{}; // where not active
+    TimePoint expires;
   };
-  using Blobs = std::map<Digest, Blob>;
+
+  // A blob out of the index, whose file, renamed to a temporary one, is still to be removed.
+  struct Removal {
+    Digest digest;
+    std::string path;
+  };
 
   BlobStore(DiskStore &disk, BlobStoreOptions options, Metrics &metrics)
       : disk_(disk), options_(std::move(options)), metrics_(metrics) {}
@@ -200,31 +213,40 @@ private:
   // Those named ...Locked are called with mutex_ held.
   Blobs::iterator findLocked(const Digest &digest);
   bool useLocked(Blobs::iterator blob);
-  absl::Status reserveLocked(uint64_t bytes, std::vector<Digest> *evicted);
-  void insertLocked(const BlobInfo &info, bool durable);
-  std::string takeAwayLocked(Blobs::iterator blob);
-  void publishLocked();
+  void insertLocked(const BlobInfo &info, Blob blob);
+  void takeAwayLocked(Blobs::iterator blob, std::vector<Removal> &removals);
+  absl::Status makeRoomLocked(uint64_t bytes, std::vector<Removal> &removals);
+  void publishLocked() const;
+  absl::Status moveIntoPlaceLocked(BlobUpload &upload, std::vector<Digest> &moved);
 
   absl::Status reserve(uint64_t bytes);
   void release(uint64_t bytes);
-  void removed(std::span<const Digest> digests);
+  void finishRemovals(std::span<const Removal> removals);
+  void drop(const Digest &digest);
   void unpin(std::span<const Digest> digests);
-  absl::StatusOr<OpenBlob> openFile(const Digest &digest, bool *isVerified);
-  absl::Status openPartial(BlobUpload &upload, const Partial &partial, uint64_t offset);
-  absl::Status moveIntoPlace(std::span<const std::unique_ptr<BlobUpload>> uploads);
-  absl::Status fillFrom(const BlobSource &source, BlobUpload &upload);
+  absl::StatusOr<OpenBlob> openFile(const Digest &digest, bool use, bool *isVerified);
+  absl::StatusOr<OpenBlob> verify(const Digest &digest, OpenBlob blob);
+
+  std::unique_ptr<BlobUpload> newUpload(const BlobInfo &info);
+  absl::Status createFile(BlobUpload &upload);
+  absl::Status resume(BlobUpload &upload, uint64_t offset);
+  void becomeResumable(BlobUpload &upload);
+  absl::Status copyFrom(const BlobSource &source, BlobUpload &upload);
+  void ended(BlobUpload &upload);
+  void removeFile(const std::string &path);
+  void touch(std::span<const Digest> digests);
 
   DiskStore &disk_;
   const BlobStoreOptions options_;
   Metrics &metrics_;
-  std::function<void(const Digest &)> listener_;
+  std::function<void(const Digest &)> listener_; // set before the store is shared
 
   mutable std::mutex mutex_; // guards all below
   Blobs blobs_;
   std::list<Digest> order_; // least recently used first
   std::map<Digest, Partial> partials_;
-  uint64_t bytes_ = 0;   // blobs and reservations
-  uint32_t uploads_ = 0; // BlobUpload objects
+  uint64_t bytes_ = 0;   // blobs and what uploads have reserved
+  uint32_t uploads_ = 0; // that are not finished
   Digest scrubbed_;      // the last one
 };
 

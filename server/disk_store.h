@@ -39,7 +39,6 @@ public:
   virtual absl::StatusOr<UniqueFd> create(const std::string &path) = 0;
   virtual absl::StatusOr<UniqueFd> openForReading(const std::string &path) = 0;
   virtual absl::Status write(int fd, std::string_view data, uint64_t offset) = 0;
-  virtual absl::Status truncate(int fd, uint64_t size) = 0;
   // Waits until the files' bytes are on the disk.
   virtual absl::Status sync(std::span<const int> fds) = 0;
   // Waits until creations, renames and removals in a directory are on the disk.
@@ -56,16 +55,17 @@ public:
   // The content of a file of at most `limit` bytes; INTERNAL where it is longer.
   absl::StatusOr<std::string> readFile(const std::string &path, uint64_t limit = 64 << 20);
 
-  // A path for a temporary file. The directory is emptied when the store is opened.
+  // A path for a temporary file. The directory is emptied at start.
   std::string temporaryPath();
-  static constexpr char kTemporaryDirectory[] = "temporary";
+  static constexpr const char *kTemporaryDirectory = "temporary";
 
 private:
   std::atomic<uint64_t> nextTemporary_{0};
 };
 
 // Opens a directory of the local file system, made where it does not exist, and holds a lock on it
-// until the object goes: FAILED_PRECONDITION where another process has it.
+// until the object goes: FAILED_PRECONDITION where another process has it, or where it holds files
+// of another version.
 absl::StatusOr<std::unique_ptr<DiskStore>> openLocalDisk(const std::string &root);
 
 // Reads up to `size` bytes at `offset`; fewer at the end of the file only.

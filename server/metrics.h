@@ -33,6 +33,7 @@ struct Metrics {
 private:
   std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   prometheus::Family<prometheus::Counter> &jobsEnded_;
+  prometheus::Family<prometheus::Gauge> &jobs_;
   prometheus::Family<prometheus::Counter> &cacheLookups_;
   prometheus::Family<prometheus::Histogram> &stageSeconds_;
   prometheus::Family<prometheus::Counter> &workerRestarts_;
