@@ -1,9 +1,9 @@
 #include "server/worker_pool.h"
 
 #include "proto/marshal.h"
+#include "server/logging.h"
 
 #include "absl/strings/str_cat.h"
-#include "spdlog/spdlog.h"
 
 #include <sys/stat.h>
 
@@ -184,7 +184,7 @@ public:
     if (absl::Status checked = pool_.checkBuild((*started)->info()); !checked.ok())
       return checked;
     process_ = *std::move(started);
-    spdlog::info("worker started pid={}", process_->pid());
+    logInfo("worker started", {{"pid", process_->pid()}});
     return absl::OkStatus();
   }
 
@@ -239,8 +239,10 @@ private:
     if (status.ok())
       return answer.failure;
     Fault fault = *faultOf(status);
-    spdlog::warn("worker replaced pid={} reason={} job={} text={:?}", pid, faultName(fault),
-                 context.job, std::string(status.message()));
+    logWarning("worker replaced", {{"pid", pid},
+                                   {"reason", faultName(fault)},
+                                   {"job", context.job},
+                                   {"text", std::string(status.message())}});
     process_.reset();
     replaced(faultName(fault));
     return status;

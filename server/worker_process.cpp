@@ -2,11 +2,11 @@
 
 #include "compiler/api/worker.h"
 #include "proto/marshal.h"
+#include "server/logging.h"
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "spdlog/spdlog.h"
 
 #include <algorithm>
 #include <array>
@@ -316,10 +316,10 @@ void WorkerProcess::logLine(std::string line) {
   std::ranges::replace_if(line, [](unsigned char c) { return c < ' ' || c == 127; }, ' ');
   if (logged_ < kMaxLogBytes) {
     logged_ += line.size() + 1;
-    spdlog::info("worker output pid={} job={} text={:?}", pid_, context_ ? context_->job : "",
-                 line);
+    logInfo("worker output",
+            {{"pid", pid_}, {"job", context_ ? context_->job : std::string()}, {"text", line}});
     if (logged_ >= kMaxLogBytes)
-      spdlog::warn("worker output pid={}: the rest of it is dropped", pid_);
+      logWarning("the rest of a worker's output is dropped", {{"pid", pid_}});
   }
   if (!line.empty())
     lastLine_ = std::move(line);
