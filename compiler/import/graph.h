@@ -1,0 +1,196 @@
+// A model as linalgd understands it, whatever it was written as: a graph of operator calls with
+// typed values, weights by slot, symbols, pytree specs and, apart from all that, where each node
+// came from.
+#pragma once
+
+#include "compiler/api/compiler.h"
+#include "compiler/import/dtype.h"
+#include "compiler/import/symbols.h"
+
+#include <complex>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace linalgd {
+
+// A size: a number, or an expression over the graph's symbols.
+using Dimension = std::variant<int64_t, ExpressionPtr>;
+
+struct TensorType {
+  DType dtype = DType::Float32;
+  bool ranked = true; // false: nothing is known of `sizes`
+  std::vector<Dimension> sizes;
+};
+
+enum class TypeKind : uint8_t {
+  None,
+  Tensor,
+  Int,
+  Float,
+  Bool,
+  Number,
+  String,
+  Device,
+  Generator,
+  List,
+  Optional,
+  Tuple,
+  Dict,
+  Any
+};
+
+struct Type {
+  TypeKind kind = TypeKind::Tensor;
+  TensorType tensor;            // Tensor
+  std::vector<Type> parameters; // List, Optional: one; Tuple: each; Dict: key and value
+
+  static Type of(TypeKind kind) { return Type{kind, {}, {}}; }
+  static Type of(TensorType tensor) { return Type{TypeKind::Tensor, std::move(tensor), {}}; }
+};
+
+enum class ValueId : uint32_t {}; // index into Graph::values
+enum class BlockId : uint32_t {}; // index into Graph::blocks
+
+struct Value {
+  Type type;
+};
+
+struct Argument;
+struct ArgumentList {
+  TypeKind element = TypeKind::Any; // what an empty list would hold; Optional: tensors or None
+  std::vector<Argument> items;
+};
+struct ArgumentDict {
+  std::vector<std::string> keys;
+  std::vector<Argument> items; // one for each key
+};
+struct DeviceName {
+  std::string name;
+};
+struct OperatorName {
+  std::string name;
+};
+
+// What an operator is given, or, with ValueIds, what it gives back.
+struct Argument {
+  std::variant<std::monostate, ValueId, int64_t, double, bool, std::complex<double>, std::string,
+               DType, MemoryFormat, Layout, DeviceName, OperatorName, BlockId, ArgumentList,
+               ArgumentDict>
+      value;
+
+  bool isNone() const { return std::holds_alternative<std::monostate>(value); }
+  const ValueId *asValue() const { return std::get_if<ValueId>(&value); }
+};
+
+struct NamedArgument {
+  std::string name; // the schema's; empty where the operator has no schema
+  Argument argument;
+};
+
+struct Node {
+  // "aten.add.Tensor" (without ".default"), "_operator.add", "math.sqrt", "higher_order.cond",
+  // "prim.If", "mylib.op.overload".
+  std::string target;
+  std::vector<NamedArgument> inputs;
+  // A ValueId, a list of them (an operator that returns a list, unpacked), or None.
+  std::vector<Argument> outputs;
+  SourceLocation source; // where its author wrote it; the file is empty where unknown
+};
+
+struct Block {
+  std::vector<ValueId> inputs;
+  std::vector<Node> nodes;
+  std::vector<Argument> outputs;
+};
+
+// A leaf of (args, kwargs), or a weight.
+struct GraphInput {
+  enum class Kind : uint8_t { User, Constant, Parameter, Buffer, TensorConstant };
+  Kind kind = Kind::User;
+  std::string name;             // of the argument, or the weight's slot
+  std::optional<ValueId> value; // none for constants
+  Argument constant;            // Constant: what it was when the model was exported
+};
+
+// A leaf of the result, or the new value of something the model writes.
+struct GraphOutput {
+  enum class Kind : uint8_t { User, BufferMutation, InputMutation };
+  Kind kind = Kind::User;
+  Argument value;
+  std::string target; // the slot of the buffer, or the name of the input
+};
+
+// Where the bytes of a weight are.
+struct Weight {
+  std::string slot;
+  DType dtype = DType::Float32;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides; // in elements
+  bool bound = true;            // false: the model holds no data for it
+  size_t blob = 0;              // index into Model::blobs
+  uint64_t offset = 0;          // of the storage in that blob, bytes
+  uint64_t storageBytes = 0;
+  uint64_t storageOffset = 0; // of the first element in the storage, bytes
+  // A small constant of the model's code: part of the graph and of every key, not a slot.
+  bool inlined = false;
+
+  bool contiguous() const;
+  int64_t numElements() const;
+};
+
+struct Graph {
+  std::vector<Value> values; // numbered in the order of their definition
+  std::vector<Block> blocks; // blocks[0] is the graph's own; it has `inputs` and `outputs` below
+  std::vector<GraphInput> inputs;
+  std::vector<GraphOutput> outputs; // the model's own, then what it writes
+  std::vector<Symbol> symbols;
+  std::map<std::string, Weight, std::less<>> weights; // by slot
+  std::string inSpec, outSpec;                        // pytree specs, as torch writes them
+
+  ValueId addValue(Type type) {
+    values.push_back({std::move(type)});
+    return static_cast<ValueId>(values.size() - 1);
+  }
+  const Type &typeOf(ValueId id) const { return values[static_cast<size_t>(id)].type; }
+  Block &block(BlockId id) { return blocks[static_cast<size_t>(id)]; }
+  const Block &block(BlockId id) const { return blocks[static_cast<size_t>(id)]; }
+  Block &body() { return blocks.front(); }
+  const Block &body() const { return blocks.front(); }
+};
+
+// The stable name of the `index`-th node of a graph, its blocks' nodes following in order: "n12".
+std::string nodeId(size_t index);
+
+// Calls `visit(node, index)` on every node: a block's nodes in order, and after each node those of
+// its own blocks. `index` is the node's number in nodeId().
+template <typename Visitor> void forEachNode(const Graph &graph, Visitor visit);
+
+// Appends the values that an argument mentions, in order; for an argument of `outputs`, defines.
+void collectValues(const Argument &argument, std::vector<ValueId> &values);
+// Appends the blocks that an argument mentions, in order.
+void collectBlocks(const Argument &argument, std::vector<BlockId> &blocks);
+
+namespace detail {
+template <typename Visitor>
+void forEachNode(const Graph &graph, BlockId block, size_t &index, Visitor &visit) {
+  for (const Node &node : graph.block(block).nodes) {
+    visit(node, index++);
+    std::vector<BlockId> blocks;
+    for (const NamedArgument &input : node.inputs)
+      collectBlocks(input.argument, blocks);
+    for (BlockId inner : blocks)
+      forEachNode(graph, inner, index, visit);
+  }
+}
+} // namespace detail
+
+template <typename Visitor> void forEachNode(const Graph &graph, Visitor visit) {
+  size_t index = 0;
+  detail::forEachNode(graph, BlockId(0), index, visit);
+}
+
+} // namespace linalgd

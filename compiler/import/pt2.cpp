@@ -1,0 +1,95 @@
+#include "compiler/import/pt2.h"
+#include "compiler/import/json.h"
+#include "compiler/import/pt2_graph.h"
+#include "compiler/import/text.h"
+
+#include "llvm/ADT/StringRef.h"
+
+namespace linalgd {
+namespace {
+
+constexpr std::string_view kModels = "models/";
+constexpr int64_t kSchemaMajor = 8;
+
+std::string_view trimmed(std::string_view text) {
+  llvm::StringRef result = llvm::StringRef(text).trim();
+  return {result.data(), result.size()};
+}
+
+// Checks the archive's own version files; an archive of before PyTorch 2.8 has another layout.
+absl::Status checkLayout(const ModelFiles &files) {
+  if (!files.find("archive_format") && files.find("serialized_exported_program.json"))
+    return absl::UnimplementedError("the model was saved by PyTorch 2.7 or older; load it and save "
+                                    "it again with torch.export of 2.9 or newer");
+  auto format = files.get("archive_format");
+  if (!format.ok())
+    return format.status();
+  if (trimmed(format->bytes) != "pt2")
+    return absl::InvalidArgumentError(
+        concat("archive_format is '", escaped(format->bytes), "', expected 'pt2'"));
+  auto byteOrder = files.get("byteorder");
+  if (!byteOrder.ok())
+    return byteOrder.status();
+  if (trimmed(byteOrder->bytes) != "little")
+    return absl::UnimplementedError(concat("the byte order of the weights is '",
+                                           escaped(byteOrder->bytes),
+                                           "'; only 'little' is supported"));
+  return absl::OkStatus();
+}
+
+// The name of the one model in the archive: models/NAME.json.
+absl::StatusOr<std::string> findModel(const ModelFiles &files) {
+  std::vector<std::string> names;
+  for (const auto &[path, file] : files.files()) {
+    llvm::StringRef name = path;
+    if (name.consume_front(kModels) && name.consume_back(".json"))
+      names.push_back(name.str());
+  }
+  if (names.empty())
+    return absl::InvalidArgumentError(
+        "the archive has no models/*.json: it holds no exported program");
+  if (names.size() > 1)
+    return absl::UnimplementedError(
+        concat("the archive holds ", names.size(), " models; send one of them"));
+  return names.front();
+}
+
+void readProgram(const JsonPlace &program, const Pt2Weights &weights, Graph &graph) {
+  program.allowOnly({"graph_module", "opset_version", "range_constraints", "schema_version",
+                     "verifiers", "torch_version", "guards_code"});
+  JsonPlace version = program["schema_version"];
+  JsonPlace major = version["major"];
+  if (int64_t number = major.integer(); number != kSchemaMajor)
+    return major.unsupported(concat("the export schema has version ", number,
+                                    "; this linalgd reads version ", kSchemaMajor));
+  Pt2GraphReader(graph, weights).read(program["graph_module"], program["range_constraints"]);
+}
+
+} // namespace
+
+bool isPt2(const ModelFiles &files) {
+  return files.find("archive_format") || files.find("serialized_exported_program.json") ||
+         files.find("models/model.json");
+}
+
+absl::StatusOr<Graph> readPt2(const ModelFiles &files) {
+  if (absl::Status status = checkLayout(files); !status.ok())
+    return status;
+  absl::StatusOr<std::string> name = findModel(files);
+  if (!name.ok())
+    return name.status();
+  absl::StatusOr<Pt2Weights> weights = Pt2Weights::read(files, *name);
+  if (!weights.ok())
+    return weights.status();
+  std::string path = concat(kModels, *name, ".json");
+  auto document = JsonDocument::parse(path, files.find(path)->bytes);
+  if (!document.ok())
+    return document.status();
+  Graph graph;
+  readProgram((*document)->root(), *weights, graph);
+  if (!(*document)->status().ok())
+    return (*document)->status();
+  return graph;
+}
+
+} // namespace linalgd

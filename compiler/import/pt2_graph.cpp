@@ -1,0 +1,247 @@
+#include "compiler/import/pt2_graph.h"
+#include "compiler/import/source_map.h"
+#include "compiler/import/text.h"
+
+#include "llvm/ADT/StringRef.h"
+
+#include <iterator>
+
+namespace linalgd {
+namespace {
+
+// Constants of a model's code up to this size are part of its graph; larger ones are slots.
+constexpr uint64_t kMaxInlinedBytes = 256;
+// torch writes "no bound" as a number near the largest one.
+constexpr int64_t kUnbounded = int64_t(1) << 62;
+
+// "torch.ops.aten.add.Tensor" → "aten.add.Tensor"; ".default" is dropped.
+std::string canonicalTarget(llvm::StringRef target) {
+  if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
+    target.consume_back(".default");
+  return target.str();
+}
+
+} // namespace
+
+void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeConstraints) {
+  graphModule.allowOnly(
+      {"graph", "signature", "module_call_graph", "metadata", "treespec_namedtuple_fields"});
+  JsonPlace graph = graphModule["graph"];
+  graph.allowOnly({"inputs", "outputs", "nodes", "tensor_values", "sym_int_values",
+                   "sym_bool_values", "is_single_tensor_return", "custom_obj_values",
+                   "sym_float_values"});
+  graph_.blocks.emplace_back();
+  Scope scope{graph, BlockId(0), {}};
+  JsonPlace signature = graphModule["signature"];
+  signature.allowOnly({"input_specs", "output_specs"});
+  signature["input_specs"].eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
+  checkInputs(graph["inputs"]);
+  readNodes(scope);
+  signature["output_specs"].eachItem([&](const JsonPlace &spec) { readOutputSpec(spec, scope); });
+  // What the model writes comes after what it returns.
+  std::vector<GraphOutput> outputs, written;
+  for (GraphOutput &output : graph_.outputs)
+    (output.kind == GraphOutput::Kind::User ? outputs : written).push_back(std::move(output));
+  std::move(written.begin(), written.end(), std::back_inserter(outputs));
+  graph_.outputs = std::move(outputs);
+  readTreeSpecs(graphModule["module_call_graph"]);
+  readRangeConstraints(rangeConstraints);
+}
+
+void Pt2GraphReader::readInputSpec(const JsonPlace &spec, Scope &scope) {
+  using Kind = GraphInput::Kind;
+  spec.tagged([&](std::string_view tag, const JsonPlace &inner) {
+    if (tag == "user_input") {
+      inner.allowOnly({"arg"});
+      readUserInput(inner["arg"], scope);
+    } else if (tag == "parameter") {
+      inner.allowOnly({"arg", "parameter_name"});
+      readWeightInput(Kind::Parameter, inner["arg"], inner["parameter_name"], scope);
+    } else if (tag == "buffer") {
+      inner.allowOnly({"arg", "buffer_name", "persistent"});
+      readWeightInput(Kind::Buffer, inner["arg"], inner["buffer_name"], scope);
+    } else if (tag == "tensor_constant") {
+      inner.allowOnly({"arg", "tensor_constant_name"});
+      readWeightInput(Kind::TensorConstant, inner["arg"], inner["tensor_constant_name"], scope);
+    } else if (tag == "constant_input") {
+      inner.allowOnly({"name", "value"});
+      graph_.inputs.push_back({Kind::Constant, std::string(inner["name"].string()), std::nullopt,
+                               readArgument(inner["value"], scope)});
+    } else {
+      inner.unsupported("this kind of input cannot be compiled");
+    }
+  });
+}
+
+void Pt2GraphReader::readUserInput(const JsonPlace &argument, Scope &scope) {
+  argument.tagged([&](std::string_view tag, const JsonPlace &inner) {
+    GraphInput input;
+    auto value = [&](TypeKind kind, const JsonPlace &name) {
+      input.value = define(kind, name, scope);
+      input.name = std::string(name.string());
+    };
+    if (tag == "as_tensor") {
+      value(TypeKind::Tensor, inner["name"]);
+    } else if (tag == "as_sym_int") {
+      value(TypeKind::Int, inner["as_name"]);
+    } else if (tag == "as_sym_float") {
+      value(TypeKind::Float, inner["as_name"]);
+    } else if (tag == "as_sym_bool") {
+      value(TypeKind::Bool, inner["as_name"]);
+    } else {
+      input.kind = GraphInput::Kind::Constant;
+      input.name = concat("arg", graph_.inputs.size());
+      input.constant = readTagged(tag, inner, scope);
+    }
+    graph_.inputs.push_back(std::move(input));
+  });
+}
+
+void Pt2GraphReader::readWeightInput(GraphInput::Kind kind, const JsonPlace &argument,
+                                     const JsonPlace &slotPlace, Scope &scope) {
+  argument.allowOnly({"name"});
+  JsonPlace name = argument["name"];
+  std::string slot(slotPlace.string());
+  ValueId value = define(TypeKind::Tensor, name, scope);
+  if (argument.failed())
+    return;
+  const TensorType &type = graph_.typeOf(value).tensor;
+  Weight weight;
+  if (const Weight *found = weights_.find(slot)) {
+    weight = *found;
+  } else {
+    JsonPlace table = scope.graph["tensor_values"];
+    JsonPlace meta = table[name.string()];
+    JsonPlace device = meta["device"];
+    if (device["type"].string() != "meta")
+      return slotPlace.fail(concat("the archive has no data for '", escaped(slot), "'"));
+    weight.slot = slot;
+    weight.bound = false;
+    weight.dtype = type.dtype;
+  }
+  std::vector<int64_t> shape;
+  for (const Dimension &size : type.sizes) {
+    const auto *number = std::get_if<int64_t>(&size);
+    if (!number)
+      return name.fail("a weight cannot have a symbolic size");
+    shape.push_back(*number);
+  }
+  if (!weight.bound) {
+    weight.shape = shape;
+    weight.strides.assign(shape.size(), 1);
+    for (size_t i = shape.size(); i-- > 1;)
+      weight.strides[i - 1] = weight.strides[i] * shape[i];
+  }
+  if (weight.dtype != type.dtype || weight.shape != shape)
+    return slotPlace.fail(concat("the table of weights and the graph give '", escaped(slot),
+                                 "' different dtypes or sizes"));
+  weight.inlined =
+      kind == GraphInput::Kind::TensorConstant && weight.bound &&
+      static_cast<uint64_t>(weight.numElements()) * dtypeBytes(weight.dtype) <= kMaxInlinedBytes;
+  graph_.weights.emplace(slot, std::move(weight));
+  graph_.inputs.push_back({kind, std::move(slot), value, {}});
+}
+
+void Pt2GraphReader::checkInputs(const JsonPlace &graphInputs) {
+  if (graphInputs.size() != graph_.inputs.size())
+    graphInputs.fail(concat("the graph has ", graphInputs.size(), " inputs, its signature ",
+                            graph_.inputs.size()));
+}
+
+void Pt2GraphReader::readOutputSpec(const JsonPlace &spec, Scope &scope) {
+  using Kind = GraphOutput::Kind;
+  auto mutation = [&](Kind kind, const JsonPlace &inner, std::string_view target) {
+    inner.allowOnly({"arg", target});
+    JsonPlace argument = inner["arg"];
+    graph_.outputs.push_back(
+        {kind, use(argument["name"], scope), std::string(inner[target].string())});
+  };
+  spec.tagged([&](std::string_view tag, const JsonPlace &inner) {
+    if (tag == "user_output") {
+      inner.allowOnly({"arg"});
+      graph_.outputs.push_back({Kind::User, readArgument(inner["arg"], scope), ""});
+    } else if (tag == "buffer_mutation") {
+      mutation(Kind::BufferMutation, inner, "buffer_name");
+    } else if (tag == "parameter_mutation") {
+      mutation(Kind::BufferMutation, inner, "parameter_name");
+    } else if (tag == "user_input_mutation") {
+      mutation(Kind::InputMutation, inner, "user_input_name");
+    } else {
+      inner.unsupported("this kind of output cannot be compiled");
+    }
+  });
+}
+
+void Pt2GraphReader::readTreeSpecs(const JsonPlace &moduleCallGraph) {
+  moduleCallGraph.eachItem([&](const JsonPlace &entry) {
+    if (!entry["fqn"].string().empty())
+      return;
+    if (JsonPlace signature = entry.get("signature")) {
+      graph_.inSpec = std::string(signature["in_spec"].string());
+      graph_.outSpec = std::string(signature["out_spec"].string());
+    }
+  });
+}
+
+void Pt2GraphReader::readNodes(Scope &scope) {
+  scope.graph["nodes"].eachItem([&](const JsonPlace &node) { readNode(node, scope); });
+}
+
+void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
+  place.allowOnly(
+      {"target", "inputs", "outputs", "metadata", "is_hop_single_tensor_return", "name"});
+  Node node;
+  node.target = canonicalTarget(place["target"].string());
+  place["inputs"].eachItem([&](const JsonPlace &input) {
+    input.allowOnly({"name", "arg", "kind"});
+    node.inputs.push_back({std::string(input["name"].string()), readArgument(input["arg"], scope)});
+  });
+  place["outputs"].eachItem(
+      [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
+  JsonPlace metadata = place["metadata"];
+  if (JsonPlace trace = metadata.get("stack_trace"))
+    node.source = userFrame(trace.string());
+  if (JsonPlace stack = metadata.get("nn_module_stack"))
+    node.source.module = modulePath(stack.string());
+  graph_.block(scope.block).nodes.push_back(std::move(node));
+}
+
+BlockId Pt2GraphReader::readSubgraph(const JsonPlace &place) {
+  place.allowOnly({"inputs", "outputs", "nodes", "tensor_values", "sym_int_values",
+                   "sym_bool_values", "is_single_tensor_return", "custom_obj_values",
+                   "sym_float_values"});
+  auto id = static_cast<BlockId>(graph_.blocks.size());
+  graph_.blocks.emplace_back();
+  Scope scope{place, id, {}};
+  place["inputs"].eachItem([&](const JsonPlace &input) {
+    Argument argument = readOutput(input, scope);
+    if (const ValueId *value = argument.asValue())
+      graph_.block(id).inputs.push_back(*value);
+    else
+      input.unsupported("a sub-graph takes tensors and symbolic numbers only");
+  });
+  readNodes(scope);
+  place["outputs"].eachItem([&](const JsonPlace &output) {
+    Argument argument = readArgument(output, scope);
+    graph_.block(id).outputs.push_back(std::move(argument));
+  });
+  return id;
+}
+
+void Pt2GraphReader::readRangeConstraints(const JsonPlace &place) {
+  place.eachField([&](std::string_view name, const JsonPlace &range) {
+    range.allowOnly({"min_val", "max_val"});
+    auto found = symbols_.find(std::string(name));
+    if (found == symbols_.end())
+      return; // of no size in the graph
+    Symbol &symbol = graph_.symbols[found->second];
+    if (JsonPlace min = range.get("min_val"))
+      symbol.min = min.integer();
+    if (JsonPlace max = range.get("max_val"); max && max.integer() < kUnbounded)
+      symbol.max = max.integer();
+    if (symbol.max && *symbol.max < symbol.min)
+      range.fail("the range is empty");
+  });
+}
+
+} // namespace linalgd

@@ -1,0 +1,64 @@
+// The graph of a torch.export archive: nodes, values, signature.
+#pragma once
+
+#include "compiler/import/graph.h"
+#include "compiler/import/json.h"
+#include "compiler/import/pt2_weights.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace linalgd {
+
+// Reads "graph_module" of one exported program into a Graph. Errors become the document's.
+class Pt2GraphReader {
+public:
+  Pt2GraphReader(Graph &graph, const Pt2Weights &weights) : graph_(graph), weights_(weights) {}
+
+  void read(const JsonPlace &graphModule, const JsonPlace &rangeConstraints);
+
+private:
+  // The values of one graph by name, and where their types are.
+  struct Scope {
+    const JsonPlace &graph;
+    BlockId block;
+    std::unordered_map<std::string, ValueId> values;
+  };
+
+  // pt2_graph.cpp: blocks, nodes, the signature.
+  void readSignature(const JsonPlace &signature, Scope &scope);
+  void readInputSpec(const JsonPlace &spec, Scope &scope);
+  void readUserInput(const JsonPlace &argument, Scope &scope);
+  void readWeightInput(GraphInput::Kind kind, const JsonPlace &argument, const JsonPlace &slot,
+                       Scope &scope);
+  void readOutputSpec(const JsonPlace &spec, Scope &scope);
+  void readTreeSpecs(const JsonPlace &moduleCallGraph);
+  void checkInputs(const JsonPlace &graphInputs);
+  void readNodes(Scope &scope);
+  void readNode(const JsonPlace &place, Scope &scope);
+  BlockId readSubgraph(const JsonPlace &place);
+  void readRangeConstraints(const JsonPlace &place);
+
+  // pt2_arguments.cpp: what nodes take and give, types, symbols.
+  Argument readArgument(const JsonPlace &place, Scope &scope);
+  Argument readTagged(std::string_view tag, const JsonPlace &place, Scope &scope);
+  Argument readOutput(const JsonPlace &place, Scope &scope);
+  Argument readSymbolic(std::string_view literalTag, const JsonPlace &place, Scope &scope);
+  Argument readList(TypeKind element, const JsonPlace &place,
+                    const std::function<Argument(const JsonPlace &)> &readItem);
+  Argument use(const JsonPlace &name, Scope &scope);
+  ValueId define(TypeKind kind, const JsonPlace &name, Scope &scope);
+  Type readType(TypeKind kind, const JsonPlace &name, Scope &scope);
+  TensorType readTensorType(const JsonPlace &meta);
+  Dimension readDimension(const JsonPlace &place);
+  ExpressionPtr readExpression(const JsonPlace &place);
+  uint32_t symbol(std::string_view name);
+
+  Graph &graph_;
+  const Pt2Weights &weights_;
+  std::unordered_map<std::string, uint32_t> symbols_; // by the archive's name
+  std::unordered_map<std::string, ExpressionPtr> expressions_;
+  uint32_t numSizes_ = 0, numUnbacked_ = 0, numReals_ = 0;
+};
+
+} // namespace linalgd

@@ -1,0 +1,318 @@
+#include "compiler/import/symbols.h"
+
+#include "absl/status/status.h"
+#include "compiler/import/text.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <iterator>
+
+namespace linalgd {
+namespace {
+
+constexpr int kMaxDepth = 200;
+
+// SymPy's functions, and those that torch/utils/_sympy/functions.py adds, as srepr names them.
+constexpr std::string_view kCallees[] = {"Abs",
+                                         "Add",
+                                         "And",
+                                         "BitwiseFn_bitwise_and",
+                                         "BitwiseFn_bitwise_or",
+                                         "CeilToInt",
+                                         "CleanDiv",
+                                         "Equality",
+                                         "FloatPow",
+                                         "FloatTrueDiv",
+                                         "FloorDiv",
+                                         "FloorToInt",
+                                         "GreaterThan",
+                                         "Identity",
+                                         "IntTrueDiv",
+                                         "LShift",
+                                         "LessThan",
+                                         "Max",
+                                         "Min",
+                                         "Mod",
+                                         "ModularIndexing",
+                                         "Mul",
+                                         "Not",
+                                         "Or",
+                                         "Pow",
+                                         "PowByNatural",
+                                         "PythonMod",
+                                         "RShift",
+                                         "RoundDecimal",
+                                         "RoundToInt",
+                                         "StrictGreaterThan",
+                                         "StrictLessThan",
+                                         "ToFloat",
+                                         "TruncToFloat",
+                                         "TruncToInt",
+                                         "Unequality",
+                                         "Where",
+                                         "ceiling",
+                                         "floor"};
+
+ExpressionPtr makeInteger(int64_t value) {
+  auto result = std::make_shared<Expression>();
+  result->integer = value;
+  return result;
+}
+
+class Parser {
+public:
+  Parser(std::string_view text, const SymbolResolver &resolve)
+      : text_(text), rest_(text), resolve_(resolve) {}
+
+  absl::StatusOr<ExpressionPtr> parse() {
+    ExpressionPtr result = expression(0);
+    skipSpace();
+    if (result && !rest_.empty())
+      result = fail("unexpected text after the expression");
+    if (!result)
+      return absl::InvalidArgumentError(error_);
+    return result;
+  }
+
+private:
+  std::nullptr_t fail(std::string_view what) {
+    if (error_.empty())
+      error_ = concat(what, " at character ", text_.size() - rest_.size(),
+                      " of the symbolic expression \"", escaped(text_), "\"");
+    return nullptr;
+  }
+
+  void skipSpace() {
+    while (!rest_.empty() && rest_.front() == ' ')
+      rest_.remove_prefix(1);
+  }
+
+  bool accept(char c) {
+    skipSpace();
+    if (rest_.empty() || rest_.front() != c)
+      return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  std::string_view takeWhile(bool (*matches)(unsigned char)) {
+    skipSpace();
+    size_t length = 0;
+    while (length < rest_.size() && matches(static_cast<unsigned char>(rest_[length])))
+      ++length;
+    std::string_view taken = rest_.substr(0, length);
+    rest_.remove_prefix(length);
+    return taken;
+  }
+
+  std::string_view identifier() {
+    return takeWhile([](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  }
+
+  std::optional<std::string_view> quotedText() {
+    if (!accept('\''))
+      return std::nullopt;
+    size_t end = rest_.find('\'');
+    if (end == std::string_view::npos)
+      return std::nullopt;
+    std::string_view result = rest_.substr(0, end);
+    rest_.remove_prefix(end + 1);
+    return result;
+  }
+
+  // Skips ", name=value" assumptions up to the closing parenthesis.
+  bool assumptions() {
+    while (accept(',')) {
+      if (identifier().empty() || !accept('=') || identifier().empty())
+        return false;
+    }
+    return accept(')');
+  }
+
+  std::optional<int64_t> integerLiteral() {
+    std::string_view digits =
+        takeWhile([](unsigned char c) { return std::isdigit(c) || c == '-'; });
+    int64_t value = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size())
+      return std::nullopt;
+    return value;
+  }
+
+  ExpressionPtr symbol() {
+    std::optional<std::string_view> name = quotedText();
+    if (!name || name->empty() || !assumptions())
+      return fail("expected a symbol's name and assumptions");
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Symbol;
+    result->symbol = resolve_(*name);
+    return result;
+  }
+
+  ExpressionPtr integer() {
+    std::optional<int64_t> value = integerLiteral();
+    if (!value || !accept(')'))
+      return fail("expected an integer of 64 bits");
+    return makeInteger(*value);
+  }
+
+  ExpressionPtr rational() {
+    std::optional<int64_t> numerator = integerLiteral();
+    bool comma = accept(',');
+    std::optional<int64_t> denominator = integerLiteral();
+    if (!numerator || !comma || !denominator || *denominator == 0 || !accept(')'))
+      return fail("expected a numerator and a denominator");
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Call;
+    result->callee = "Rational";
+    result->arguments = {makeInteger(*numerator), makeInteger(*denominator)};
+    return result;
+  }
+
+  ExpressionPtr real() {
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Float;
+    std::optional<std::string_view> text = quotedText();
+    if (!text || llvm::StringRef(*text).getAsDouble(result->real) || !assumptions())
+      return fail("expected a number");
+    return result;
+  }
+
+  ExpressionPtr constant(std::string_view name) {
+    if (name == "true" || name == "false") {
+      auto result = std::make_shared<Expression>();
+      result->kind = Expression::Kind::Boolean;
+      result->integer = name == "true";
+      return result;
+    }
+    return fail(concat("unknown name '", escaped(name), "'"));
+  }
+
+  ExpressionPtr expression(int depth) {
+    if (depth > kMaxDepth)
+      return fail(concat("more than ", kMaxDepth, " levels of nesting"));
+    std::string_view name = identifier();
+    if (name.empty())
+      return fail("expected a name");
+    if (!accept('('))
+      return constant(name);
+    if (name == "Symbol")
+      return symbol();
+    if (name == "Integer")
+      return integer();
+    if (name == "Rational")
+      return rational();
+    if (name == "Float")
+      return real();
+    return call(name, depth);
+  }
+
+  ExpressionPtr call(std::string_view name, int depth) {
+    if (std::find(std::begin(kCallees), std::end(kCallees), name) == std::end(kCallees) &&
+        name.substr(0, 14) != "OpaqueUnaryFn_")
+      return fail(concat("unknown function '", escaped(name), "'"));
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Call;
+    result->callee = std::string(name);
+    if (accept(')'))
+      return result;
+    do {
+      ExpressionPtr argument = expression(depth + 1);
+      if (!argument)
+        return nullptr;
+      result->arguments.push_back(std::move(argument));
+    } while (accept(','));
+    if (!accept(')'))
+      return fail("expected ',' or ')'");
+    return result;
+  }
+
+  std::string_view text_;
+  std::string_view rest_;
+  const SymbolResolver &resolve_;
+  std::string error_;
+};
+
+// How tightly an operator binds; what binds less gets parentheses.
+enum Precedence { kComparison, kSum, kProduct, kPower, kAtom };
+
+class Printer {
+public:
+  explicit Printer(const std::vector<Symbol> &symbols) : symbols_(symbols) {}
+
+  std::string print(const Expression &e, Precedence context) {
+    switch (e.kind) {
+    case Expression::Kind::Integer:
+      return e.integer < 0 && context > kSum ? concat("(", e.integer, ")") : concat(e.integer);
+    case Expression::Kind::Float:
+      return llvm::formatv("{0}", e.real).str();
+    case Expression::Kind::Boolean:
+      return e.integer ? "True" : "False";
+    case Expression::Kind::Symbol:
+      return symbols_[e.symbol].name;
+    case Expression::Kind::Call:
+      return printCall(e, context);
+    }
+    return "";
+  }
+
+private:
+  std::string printCall(const Expression &e, Precedence context) {
+    static constexpr struct {
+      std::string_view callee, op;
+      Precedence precedence;
+    } kOperators[] = {{"Add", " + ", kSum},
+                      {"Mul", "*", kProduct},
+                      {"FloorDiv", "//", kProduct},
+                      {"Mod", "%", kProduct},
+                      {"PythonMod", "%", kProduct},
+                      {"Rational", "/", kProduct},
+                      {"Pow", "**", kPower},
+                      {"PowByNatural", "**", kPower},
+                      {"Equality", " == ", kComparison},
+                      {"Unequality", " != ", kComparison},
+                      {"GreaterThan", " >= ", kComparison},
+                      {"LessThan", " <= ", kComparison},
+                      {"StrictGreaterThan", " > ", kComparison},
+                      {"StrictLessThan", " < ", kComparison}};
+    for (const auto &[callee, op, precedence] : kOperators) {
+      if (e.callee != callee)
+        continue;
+      // Only a sum in a sum and a product in a product need no parentheses.
+      bool associative = e.callee == "Add" || e.callee == "Mul";
+      Precedence inner = associative ? precedence : static_cast<Precedence>(precedence + 1);
+      std::string text = join(e.arguments, op, inner);
+      bool enclose = context > precedence ||
+                     (!associative && context == precedence && precedence != kComparison);
+      return enclose ? concat("(", text, ")") : text;
+    }
+    return concat(e.callee, "(", join(e.arguments, ", ", kComparison), ")");
+  }
+
+  std::string join(const std::vector<ExpressionPtr> &arguments, std::string_view separator,
+                   Precedence context) {
+    std::string text;
+    for (const ExpressionPtr &argument : arguments)
+      text += concat(text.empty() ? "" : separator, print(*argument, context));
+    return text;
+  }
+
+  const std::vector<Symbol> &symbols_;
+};
+
+} // namespace
+
+absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text,
+                                              const SymbolResolver &resolve) {
+  return Parser(text, resolve).parse();
+}
+
+std::string printExpression(const Expression &expression, const std::vector<Symbol> &symbols) {
+  return Printer(symbols).print(expression, kComparison);
+}
+
+} // namespace linalgd
