@@ -1,0 +1,386 @@
+// Functionalize: straight-line alias analysis that replaces aliasing and writes by values.
+//
+// Every non-value tensor is a chain of views of a base. A base has a current value and a version; a
+// read of an alias takes its cached value, or applies its chain to the base's value when that has
+// moved on. A write goes up the chain through each view's `scatter` and makes a new version.
+#include "compiler/dialect/builders.h"
+#include "compiler/dialect/op_schema.h"
+#include "compiler/passes/passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+
+#include <deque>
+
+using namespace mlir;
+
+namespace linalgd {
+namespace {
+
+using torch::BaseTensorType;
+using torch::NonValueTensorType;
+
+struct ViewStep {
+  Operation *op;      // as written; operand 0 is what it views
+  unsigned index = 0; // which tensor, where the result is a list
+};
+
+struct Base {
+  explicit Base(Value current) : current(current) {}
+  Value current;
+  unsigned version = 0;
+  std::optional<unsigned> input; // index of the argument
+  StringRef slot;                // name of the weight
+};
+
+struct Alias {
+  explicit Alias(unsigned base) : base(base) {}
+  unsigned base;
+  SmallVector<ViewStep> chain;
+  bool contiguous = true;
+  Value cached; // its value at `version` of the base
+  unsigned version = 0;
+};
+
+bool isTensorList(Type type) {
+  auto list = dyn_cast<torch::ListType>(type);
+  return list && isa<NonValueTensorType>(list.getContainedType());
+}
+
+// The same type, of value tensors.
+Type asValueType(Type type) {
+  if (auto tensor = dyn_cast<NonValueTensorType>(type))
+    return tensor.asValue();
+  if (auto list = dyn_cast<torch::ListType>(type))
+    return torch::ListType::get(asValueType(list.getContainedType()));
+  if (auto optional = dyn_cast<torch::OptionalType>(type))
+    return torch::OptionalType::get(asValueType(optional.getContainedType()));
+  if (auto tuple = dyn_cast<torch::TupleType>(type))
+    return torch::TupleType::get(type.getContext(),
+                                 llvm::map_to_vector(tuple.getContainedTypes(), asValueType));
+  return type;
+}
+
+class Functionalizer {
+public:
+  explicit Functionalizer(func::FuncOp function)
+      : function_(function), b_(function.getLoc(), function.getContext()) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult visit(Operation *op);
+  LogicalResult visitView(torch::View op);
+  LogicalResult visitUnpack(torch::ListUnpackOp op);
+  LogicalResult visitInPlace(Operation *op, StringRef functional);
+  void visitLiteral(torch::TensorLiteralOp op);
+  void visitOther(Operation *op);
+  LogicalResult finish(func::ReturnOp op);
+
+  unsigned newBase(Value current);
+  void define(Value value, Alias alias);
+  // Whether the value is, or was before its type changed, a non-value tensor.
+  bool isAlias(Value value) const { return aliasIndex_.contains(value); }
+  Alias &aliasOf(Value value) { return aliases_[aliasIndex_.at(value)]; }
+  // The value of a tensor, list or tuple at this point of the program.
+  Value read(Value value);
+  Value readAlias(Alias &alias);
+  Value applyView(const ViewStep &step, Value base);
+  LogicalResult write(Operation *op, Value target, Value update);
+  void eraseLater(Operation *op) { dead_.push_back(op); }
+
+  func::FuncOp function_;
+  torch::TorchBuilder b_;
+  std::vector<Base> bases_;
+  std::deque<Alias> aliases_;
+  DenseMap<Value, size_t> aliasIndex_;
+  DenseMap<Value, torch::View> listViews_;
+  llvm::StringMap<unsigned> slots_;
+  SmallVector<Operation *> dead_;
+};
+
+unsigned Functionalizer::newBase(Value current) {
+  bases_.emplace_back(current);
+  return bases_.size() - 1;
+}
+
+void Functionalizer::define(Value value, Alias alias) {
+  aliasIndex_[value] = aliases_.size();
+  aliases_.push_back(std::move(alias));
+}
+
+Value Functionalizer::applyView(const ViewStep &step, Value base) {
+  SmallVector<Value> operands(step.op->getOperands());
+  operands[0] = base;
+  for (Value &operand : MutableArrayRef(operands).drop_front())
+    operand = read(operand);
+  OperationState state(b_.getLoc(), step.op->getName(), operands,
+                       llvm::map_to_vector(step.op->getResultTypes(), asValueType),
+                       step.op->getAttrs());
+  Value result = b_.create(state)->getResult(0);
+  auto list = dyn_cast<torch::ListType>(result.getType());
+  if (!list)
+    return result;
+  unsigned count = 0;
+  for (Operation *user : step.op->getResult(0).getUsers())
+    if (auto unpack = dyn_cast<torch::ListUnpackOp>(user))
+      count = unpack.getNumResults();
+  SmallVector<Type> types(count, list.getContainedType());
+  return torch::ListUnpackOp::create(b_, types, result).getResult(step.index);
+}
+
+Value Functionalizer::readAlias(Alias &alias) {
+  const Base &base = bases_[alias.base];
+  if (!alias.cached || alias.version != base.version) {
+    Value value = base.current;
+    for (const ViewStep &step : alias.chain)
+      value = applyView(step, value);
+    alias.cached = value;
+    alias.version = bases_[alias.base].version;
+  }
+  return alias.cached;
+}
+
+Value Functionalizer::read(Value value) {
+  if (isAlias(value))
+    return readAlias(aliasOf(value));
+  Type type = value.getType();
+  if (asValueType(type) == type)
+    return value;
+  // A list, tuple or optional of tensors is built anew from what they are now.
+  Operation *op = value.getDefiningOp();
+  if (!isa_and_present<torch::ListConstructOp, torch::TupleConstructOp, torch::DerefineOp>(op))
+    return value;
+  SmallVector<Value> elements;
+  for (Value operand : op->getOperands())
+    elements.push_back(read(operand));
+  OperationState state(b_.getLoc(), op->getName(), elements, asValueType(type), op->getAttrs());
+  return b_.create(state)->getResult(0);
+}
+
+LogicalResult Functionalizer::write(Operation *op, Value target, Value update) {
+  Alias &alias = aliasOf(target);
+  auto type = cast<BaseTensorType>(target.getType()).asValue();
+  update = b_.staticCast(b_.toDtype(update, type.getDtype()), type);
+  alias.cached = update;
+  // The values that the chain passes through, from the base down.
+  SmallVector<Value> path = {bases_[alias.base].current};
+  for (const ViewStep &step : ArrayRef(alias.chain).drop_back(alias.chain.empty() ? 0 : 1))
+    path.push_back(applyView(step, path.back()));
+  for (size_t i = alias.chain.size(); i-- > 0;) {
+    const ViewStep &step = alias.chain[i];
+    Value scattered = cast<torch::View>(step.op).scatter(b_, path[i], update, step.index);
+    if (!scattered)
+      return op->emitError() << "cannot write through the view 'torch."
+                             << torch::getQualifiedName(step.op) << "'";
+    update = scattered;
+  }
+  Base &base = bases_[alias.base];
+  base.current = b_.staticCast(update, base.current.getType());
+  alias.version = ++base.version;
+  return success();
+}
+
+LogicalResult Functionalizer::visitView(torch::View op) {
+  Alias source = aliasOf(op->getOperand(0));
+  if (!op.aliases(source.contiguous)) {
+    visitOther(op);
+    return success();
+  }
+  if (op->getNumResults() != 1)
+    return op->emitError("a view has one result");
+  Value result = op->getResult(0);
+  if (isTensorList(result.getType())) {
+    listViews_[result] = op;
+  } else {
+    source.chain.push_back({op});
+    source.cached = nullptr;
+    source.contiguous = op.isContiguous(source.contiguous);
+    define(result, source);
+  }
+  eraseLater(op);
+  return success();
+}
+
+LogicalResult Functionalizer::visitUnpack(torch::ListUnpackOp op) {
+  torch::View view = listViews_.lookup(op.getList());
+  if (!view) {
+    visitOther(op);
+    return success();
+  }
+  for (auto [index, result] : llvm::enumerate(op.getResults())) {
+    Alias alias = aliasOf(view->getOperand(0));
+    alias.chain.push_back({view, static_cast<unsigned>(index)});
+    alias.cached = nullptr;
+    alias.contiguous = view.isContiguous(alias.contiguous);
+    define(result, alias);
+  }
+  eraseLater(op);
+  return success();
+}
+
+void Functionalizer::visitLiteral(torch::TensorLiteralOp op) {
+  StringRef slot;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue()))
+    slot = resource.getRawHandle().getKey();
+  auto known = slot.empty() ? slots_.end() : slots_.find(slot);
+  unsigned base;
+  if (known != slots_.end()) {
+    base = known->second;
+  } else {
+    auto type = cast<torch::ValueTensorType>(op.getType().asValue());
+    base = newBase(torch::ValueTensorLiteralOp::create(b_, type, op.getValue()));
+    bases_[base].slot = slot;
+    if (!slot.empty())
+      slots_[slot] = base;
+  }
+  define(op.getResult(), Alias(base));
+  eraseLater(op);
+}
+
+LogicalResult Functionalizer::visitInPlace(Operation *op, StringRef functional) {
+  if (!isAlias(op->getOperand(0)))
+    return op->emitError("writes to a value tensor");
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(read(operand));
+  OperationName name(("torch." + functional).str(), op->getContext());
+  auto *infer = name.getInterface<InferTypeOpInterface>();
+  SmallVector<Type> types;
+  if (!infer || failed(infer->inferReturnTypes(op->getContext(), op->getLoc(), operands, {},
+                                               nullptr, {}, types)))
+    return op->emitError("cannot infer the result of 'torch.") << functional << "'";
+  OperationState state(op->getLoc(), name, operands, types);
+  Value result = b_.create(state)->getResult(0);
+  if (failed(write(op, op->getOperand(0), result)))
+    return failure();
+  if (op->getNumResults())
+    define(op->getResult(0), aliasOf(op->getOperand(0)));
+  eraseLater(op);
+  return success();
+}
+
+// Any other op reads its operands and makes fresh results.
+void Functionalizer::visitOther(Operation *op) {
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(read(operand));
+  op->setOperands(operands);
+  for (Value result : op->getResults()) {
+    bool fresh = isa<NonValueTensorType>(result.getType());
+    result.setType(asValueType(result.getType()));
+    if (fresh)
+      define(result, Alias(newBase(result)));
+  }
+}
+
+LogicalResult Functionalizer::visit(Operation *op) {
+  b_.setInsertionPoint(op);
+  b_.setLoc(op->getLoc());
+  if (op->getNumRegions())
+    return op->emitError("cannot functionalize an op with regions");
+  if (auto literal = dyn_cast<torch::TensorLiteralOp>(op)) {
+    visitLiteral(literal);
+    return success();
+  }
+  if (auto copy = dyn_cast<torch::CopyToValueTensorOp>(op)) {
+    copy.getResult().replaceAllUsesWith(read(copy.getTensor()));
+    eraseLater(op);
+    return success();
+  }
+  if (auto copy = dyn_cast<torch::CopyToNonValueTensorOp>(op)) {
+    define(copy.getResult(), Alias(newBase(copy.getValue())));
+    eraseLater(op);
+    return success();
+  }
+  if (auto overwrite = dyn_cast<torch::OverwriteTensorContentsOp>(op)) {
+    eraseLater(op);
+    return write(op, overwrite.getOverwritten(), read(overwrite.getValue()));
+  }
+  if (isa<torch::ListConstructOp, torch::TupleConstructOp, torch::DerefineOp>(op) &&
+      asValueType(op->getResult(0).getType()) != op->getResult(0).getType()) {
+    eraseLater(op); // built anew where it is used
+    return success();
+  }
+  if (auto unpack = dyn_cast<torch::ListUnpackOp>(op))
+    return visitUnpack(unpack);
+  if (auto view = dyn_cast<torch::View>(op); view && isAlias(op->getOperand(0)))
+    return visitView(view);
+  const torch::OpSchema *schema = torch::lookupSchema(op->getName().getStringRef());
+  if (schema && !schema->inPlaceOf.empty())
+    return visitInPlace(op, schema->inPlaceOf);
+  visitOther(op);
+  return success();
+}
+
+// Returns the outputs, then the new values of what was written.
+LogicalResult Functionalizer::finish(func::ReturnOp op) {
+  b_.setInsertionPoint(op);
+  b_.setLoc(op.getLoc());
+  SmallVector<Value> results;
+  for (Value operand : op.getOperands())
+    results.push_back(read(operand));
+  SmallVector<DictionaryAttr> attributes(results.size(), b_.getDictionaryAttr({}));
+  if (ArrayAttr given = function_.getAllResultAttrs())
+    attributes = llvm::to_vector(given.getAsRange<DictionaryAttr>());
+  for (const Base &base : bases_) {
+    if (base.version == 0 || (!base.input && base.slot.empty()))
+      continue;
+    results.push_back(base.current);
+    NamedAttribute state = base.input
+                               ? b_.getNamedAttr(kStateInputAttr, b_.getI64IntegerAttr(*base.input))
+                               : b_.getNamedAttr(kStateSlotAttr, b_.getStringAttr(base.slot));
+    attributes.push_back(b_.getDictionaryAttr(state));
+  }
+  op->setOperands(results);
+  function_.setType(
+      b_.getFunctionType(function_.getBody().getArgumentTypes(), TypeRange(ValueRange(results))));
+  if (llvm::any_of(attributes, [](DictionaryAttr attribute) { return !attribute.empty(); }))
+    function_.setAllResultAttrs(attributes);
+  return success();
+}
+
+LogicalResult Functionalizer::run() {
+  if (!llvm::hasSingleElement(function_.getBody()))
+    return function_.emitError("cannot functionalize a function of several blocks");
+  Block &block = function_.getBody().front();
+  SmallVector<Operation *> ops = llvm::to_vector(llvm::make_pointer_range(block));
+  for (BlockArgument argument : block.getArguments()) {
+    auto type = dyn_cast<NonValueTensorType>(argument.getType());
+    if (!type)
+      continue;
+    argument.setType(type.asValue());
+    unsigned base = newBase(argument);
+    bases_[base].input = argument.getArgNumber();
+    define(argument, Alias(base));
+  }
+  for (Operation *op : ops) {
+    if (auto end = dyn_cast<func::ReturnOp>(op)) {
+      if (failed(finish(end)))
+        return failure();
+    } else if (failed(visit(op))) {
+      return failure();
+    }
+  }
+  for (Operation *op : llvm::reverse(dead_))
+    op->erase();
+  return success();
+}
+
+struct Functionalize : PassWrapper<Functionalize, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Functionalize)
+  StringRef getArgument() const override { return "linalgd-functionalize"; }
+  StringRef getDescription() const override { return "Replace aliasing and writes by values"; }
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal() && failed(Functionalizer(function).run()))
+        return signalPassFailure();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createFunctionalizePass() { return std::make_unique<Functionalize>(); }
+
+} // namespace linalgd

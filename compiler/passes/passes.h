@@ -1,0 +1,36 @@
+// The generic passes over the torch dialect: drivers of the op interfaces.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace linalgd {
+
+// torch-raw → torch: replaces aliasing and in-place writes by values. Arguments and literals that
+// the function writes become extra results, marked by the result attribute `torch.state_input` (the
+// argument's index) or `torch.state_slot` (the weight's name).
+std::unique_ptr<mlir::Pass> createFunctionalizePass();
+
+// Refines result types by each op's type inference.
+std::unique_ptr<mlir::Pass> createInferTypesPass();
+
+// Replaces ops by simpler ones through the Decompose interface, but for `keepOps` ("aten.gelu").
+std::unique_ptr<mlir::Pass> createDecomposePass(std::vector<std::string> keepOps = {});
+
+// Fails, with one error for every op concerned, where an op is left that cannot be lowered.
+std::unique_ptr<mlir::Pass> createCheckSupportedPass(std::vector<std::string> keepOps = {});
+
+// torch → linalg on tensors. Kept ops stay, between builtin.unrealized_conversion_cast.
+std::unique_ptr<mlir::Pass> createLowerToLinalgPass(std::vector<std::string> keepOps = {});
+
+// Makes the passes known to the command line of linalgd-opt.
+void registerPasses();
+
+inline constexpr llvm::StringLiteral kStateInputAttr = "torch.state_input";
+inline constexpr llvm::StringLiteral kStateSlotAttr = "torch.state_slot";
+
+} // namespace linalgd
