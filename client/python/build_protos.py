@@ -18,7 +18,7 @@ PACKAGE = HERE / "linalgd" / "v1"
 def proto_root() -> pathlib.Path:
     """The folder that holds ``linalgd/v1/*.proto``: the repository's, or the copy in an sdist."""
     repository = HERE.parent.parent / "proto"
-    return repository if repository.is_dir() else HERE
+    return repository if (repository / "linalgd" / "v1").is_dir() else HERE
 
 
 def is_current() -> bool:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import build_protos
 
 
-class BuildWithProtos(build_py):  # type: ignore[misc]
+class BuildWithProtos(build_py):
     """build_py, after generating ``linalgd.v1``."""
 
     def run(self) -> None:
@@ -20,7 +20,7 @@ class BuildWithProtos(build_py):  # type: ignore[misc]
         super().run()
 
 
-class SdistWithProtos(sdist):  # type: ignore[misc]
+class SdistWithProtos(sdist):
     """sdist, after copying the .proto files into the package."""
 
     def run(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,19 @@ def client(server: FakeServer) -> Iterator[linalgd.Client]:
 
 
 @pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `affine.so` and `counter.so`: hand-written executables."""
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compiles one of `executables/*.c`, which implement the ABI by hand, and returns its path."""
     folder = tmp_path_factory.mktemp("libraries")
-    for name in ("affine", "counter"):
-        source = HERE / "executables" / f"{name}.c"
+
+    @functools.cache
+    def compiled(name: str, **macros: str) -> Path:
+        library = folder / "-".join([name, *macros.values()]).replace('"', "") / "model.so"
+        library.parent.mkdir()
         include = HERE.parents[2] / "compiler" / "runtime"
-        command = ["cc", "-O1", "-shared", "-fPIC", "-Wall", "-Werror", f"-I{include}"]
-        subprocess.run([*command, str(source), "-o", str(folder / f"{name}.so")], check=True)
-    return folder
+        command = ["cc", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{include}"]
+        command += [f"-D{macro}={value}" for macro, value in macros.items()]
+        source = HERE / "executables" / f"{name}.c"
+        subprocess.run([*command, str(source), "-o", str(library)], check=True)
+        return library
+
+    return compiled

@@ -80,6 +80,7 @@ class FakeServer:
             method = getattr(self, name, None)
             if method is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, name)
+            assert method is not None
             return method(request, context)
 
         return call
@@ -95,7 +96,8 @@ class FakeServer:
         return blob_pb2.FindMissingResponse(missing=missing, lease_seconds=60)
 
     def Upload(self, requests: Iterator[Any], context: Any) -> Any:
-        header, data, stored = None, b"", []
+        header: Any = None
+        data, stored = b"", []
         for request in requests:
             if request.HasField("header"):
                 header = request.header
@@ -205,7 +207,7 @@ class FakeServer:
         return stats
 
 
-def state(value: int, **fields: Any) -> compile_pb2.JobEvent:
+def state(value: compile_pb2.JobState, **fields: Any) -> compile_pb2.JobEvent:
     """An event that a job's state changed."""
     return compile_pb2.JobEvent(state=compile_pb2.Job(state=value, **fields))
 

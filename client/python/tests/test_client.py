@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_server import FakeServer, fail, succeed
 
 import linalgd
+from fake_server import FakeServer, fail, succeed
 from linalgd.v1 import compile_pb2, error_pb2
 
 

@@ -1,0 +1,102 @@
+"""Python models on their way to the server."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import linalgd
+from fake_server import FakeServer
+from linalgd.v1 import compile_pb2
+
+
+class Model(torch.nn.Module):
+    """A module with branches that need no control flow when they are exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 2)
+
+    def forward(self, x: Any, *, scale: Any = None) -> Any:
+        y = self.linear(x)
+        return y if scale is None else y * scale
+
+
+class Branches(torch.nn.Module):
+    """A module that torch.export refuses."""
+
+    def forward(self, x: Any) -> Any:
+        return x if x.sum() > 0 else -x
+
+
+def sent(server: FakeServer) -> dict[str, bytes]:
+    return {blob.name: server.blobs[blob.digest] for blob in server.requests[-1].model.blobs}
+
+
+def test_module_is_exported(server: FakeServer, client: linalgd.Client) -> None:
+    model = Model().eval()
+    dynamic = {"x": {0: torch.export.Dim("batch")}, "scale": None}
+    client.submit(model, (torch.ones(4, 3),), {"scale": torch.tensor(2.0)}, dynamic_shapes=dynamic)
+    entries = sent(server)
+    assert b"linear.weight" in entries["data/weights/model_weights_config.json"]
+    assert b"mul" in entries["models/model.json"]
+    weight = model.linear.weight.detach().numpy().tobytes()
+    assert any(data == weight for name, data in entries.items() if name.startswith("data/weights/weight_"))
+    assert not any("sample_inputs" in name or name.startswith(".data") for name in entries)
+    assert not server.requests[0].options.inputs
+
+
+def test_exported_program_and_its_second_save(server: FakeServer, client: linalgd.Client) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(500, 500), torch.nn.ReLU()).eval()
+    args = (torch.ones(1, 500),)
+    client.submit(torch.export.export(model, args))
+    before = server.received
+    client.submit(torch.export.export(model, (torch.zeros(1, 500),)))
+    assert server.received - before < 100_000
+    with pytest.raises(linalgd.InputError, match="fixed when a program is exported"):
+        client.submit(torch.export.export(model, args), dynamic_shapes=({0: 2},))
+
+
+def test_saved_program(server: FakeServer, client: linalgd.Client, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    torch.export.save(torch.export.export(Model().eval(), (torch.ones(1, 3),)), path)
+    client.submit(path)
+    assert {"models/model.json", "archive_format", "byteorder", "archive_version"} <= set(sent(server))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_traced_module(server: FakeServer, client: linalgd.Client, tmp_path: Path) -> None:
+    traced = torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(4, 3))
+    expected = [compile_pb2.InputSpec(dtype="float32", shape=[-1, 3])]
+    client.submit(traced, (torch.ones(4, 3),), dynamic_shapes=({0: "batch"},))
+    (data,) = sent(server).values()
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert list(server.requests[-1].options.inputs) == expected
+    traced.save(str(tmp_path / "model.pt"))
+    client.submit(tmp_path / "model.pt", (np.ones((4, 3), np.float32),), dynamic_shapes=([0, None],))
+    assert list(server.requests[-1].options.inputs) == expected
+    with pytest.raises(linalgd.InputError, match="input 0 of a TorchScript model must be a tensor"):
+        client.submit(traced, (3,))
+    with pytest.raises(linalgd.InputError, match="2 entries for 1 inputs"):
+        client.submit(traced, (torch.ones(4, 3),), dynamic_shapes=(None, None))
+
+
+def test_capture_error_keeps_pytorchs_text(server: FakeServer, client: linalgd.Client) -> None:
+    with pytest.raises(linalgd.CaptureError) as caught:
+        client.submit(Branches(), (torch.ones(3),))
+    error = caught.value
+    assert isinstance(error, linalgd.CompileError)
+    assert error.code == "INVALID_ARGUMENT"
+    (diagnostic,) = error.diagnostics
+    assert "data-dependent" in diagnostic.message
+    assert "torch.cond" in diagnostic.hint
+    assert diagnostic.location is not None
+    assert Path(diagnostic.location.file) == Path(__file__)
+    assert error.__cause__ is not None
+    assert not server.requests
