@@ -73,8 +73,10 @@ TEST_F(ClientTest, SendsItsOptions) {
 TEST_F(ClientTest, ResumesABrokenUpload) {
   server.breakUploadAfterChunks = 3;
   std::vector<uint64_t> progress;
-  absl::StatusOr<Job> job =
-      client.submit(model, {}, [&](uint64_t done, uint64_t) { progress.push_back(done); });
+  absl::StatusOr<Job> job = client.submit(model, {}, [&](uint64_t done, uint64_t) {
+    progress.push_back(done);
+    return true;
+  });
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_EQ(server.findMissingCalls, 2);
   EXPECT_EQ(server.bytesReceived, 7503u); // nothing twice
@@ -165,6 +167,14 @@ TEST_F(ClientTest, DownloadsResumeAndVerify) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(ClientTest, TransfersEndWhenToldTo) {
+  TransferCallback stop = [](uint64_t done, uint64_t) { return done < 2000; };
+  EXPECT_EQ(client.submit(model, {}, stop).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(client.download(file(numbered(5500)), dir.file("x"), stop).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(dir.numFiles(), 0u);
+}
+
 TEST_F(ClientTest, GivesUpOnAServerThatSendsNothing) {
   ArtifactFile artifact = file("bytes");
   server.stallDownloads = true;
@@ -177,16 +187,24 @@ TEST_F(ClientTest, SavesWeightsFromTheModelOrTheServer) {
   ASSERT_TRUE(client.upload(model).ok());
   Artifact artifact;
   Digest weight = sha256(numbered(3000));
-  artifact.weights = {{"a.weight", "float32", {750}, true, weight, 0, 3000},
-                      {"b.bias", "int16", {2, 5}, true, weight, 100, 20},
-                      {"c", "float32", {1}, false, {}, 0, 0}};
+  artifact.weights = {{"a.weight", "float32", {750}, true, weight, 0, 3000, {}},
+                      {"b.bias", "int8", {2, 3}, true, weight, 100, 8, {1, 3}},
+                      {"c", "float32", {1}, false, {}, 0, 0, {}}};
   ASSERT_TRUE(client.saveWeights(artifact, dir.file("local.safetensors"), &model).ok());
   EXPECT_TRUE(server.downloads.empty());
   ASSERT_TRUE(client.saveWeights(artifact, dir.file("remote.safetensors")).ok());
   std::string stored = dir.read("local.safetensors");
   EXPECT_EQ(stored, dir.read("remote.safetensors"));
-  EXPECT_EQ(stored.substr(stored.size() - 20), numbered(3000).substr(100, 20));
-  EXPECT_EQ((stored.size() - 3020) % 64, 0u);
+  std::string view = numbered(3000).substr(100, 8); // columns of three, transposed
+  EXPECT_EQ(stored.substr(stored.size() - 6),
+            (std::string{view[0], view[3], view[6], view[1], view[4], view[7]}));
+  EXPECT_EQ((stored.size() - 3006) % 64, 0u);
+
+  artifact.weights[1].strides = {1, 4}; // beyond its bytes
+  EXPECT_FALSE(client.saveWeights(artifact, dir.file("bad"), &model).ok());
+  artifact.weights[1].strides = {};
+  EXPECT_FALSE(client.saveWeights(artifact, dir.file("bad"), &model).ok());
+  EXPECT_EQ(dir.numFiles(), 2u);
 }
 
 TEST_F(ClientTest, AsksTheServer) {

@@ -1,7 +1,6 @@
 // Downloads: verified, going on where a broken stream ended.
 #include "client/cpp/src/connection.h"
 #include "client/cpp/src/file.h"
-#include "client/cpp/src/safetensors.h"
 
 #include "absl/strings/str_cat.h"
 
@@ -62,8 +61,8 @@ private:
         break;
       hasher_.update(response.data());
       sunk_ = sink_(response.data());
-      if (progress_)
-        progress_(done_, length_);
+      if (sunk_.ok() && progress_ && !progress_(done_, length_))
+        sunk_ = absl::CancelledError("the download was cancelled");
     }
     if (!sunk_.ok() || done_ > length_)
       context.TryCancel();
@@ -122,43 +121,6 @@ absl::Status Client::download(const ArtifactFile &file, const std::string &path,
 
 absl::Status Client::download(const ArtifactFile &file, int fd) {
   return download(file, [&](std::string_view data) { return writeAll(fd, data, file.name); });
-}
-
-absl::Status Client::saveWeights(const Artifact &artifact, const std::string &path,
-                                 const ModelSource *local, const TransferCallback &progress) {
-  std::vector<TensorToStore> tensors;
-  uint64_t total = 0;
-  for (const WeightBinding &weight : artifact.weights) {
-    if (weight.bound) {
-      tensors.push_back({weight.slot, weight.dtype, weight.shape, weight.size});
-      total += weight.size;
-    }
-  }
-  absl::StatusOr<std::string> header = safetensorsHeader(tensors);
-  if (!header.ok())
-    return header.status();
-  absl::StatusOr<PendingFile> file = PendingFile::create(path);
-  if (!file.ok())
-    return file.status();
-  absl::Status status = file->write(*header);
-  uint64_t done = 0;
-  ByteSink sink = [&](std::string_view data) {
-    done += data.size();
-    if (progress)
-      progress(done, total);
-    return file->write(data);
-  };
-  for (const WeightBinding &weight : artifact.weights) {
-    if (!weight.bound || !status.ok())
-      continue;
-    const ModelSource::Part *part = local ? local->find(weight.blob) : nullptr;
-    if (part && weight.offset <= part->bytes.size() &&
-        weight.size <= part->bytes.size() - weight.offset)
-      status = sink(part->bytes.substr(weight.offset, weight.size));
-    else
-      status = downloadRange(weight.blob, weight.offset, weight.size, sink);
-  }
-  return status.ok() ? file->commit() : status;
 }
 
 } // namespace linalgd::client

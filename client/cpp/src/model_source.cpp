@@ -15,9 +15,9 @@
 namespace linalgd::client {
 namespace {
 
-// Entries that no compiler reads: a pickle of the user's own data, and random bytes.
+// Entries that no compiler reads: a pickle of the user's own data, and what differs in each save.
 bool isIgnored(std::string_view name) {
-  return name.starts_with("data/sample_inputs/") || name == ".data/serialization_id";
+  return name.starts_with("data/sample_inputs/") || name.starts_with(".data/");
 }
 
 bool isSafeName(std::string_view name) {
@@ -110,8 +110,6 @@ absl::StatusOr<ModelSource> ModelSource::make(ModelFormat format,
     parts = splitPt2(content->bytes());
   if (parts.empty())
     parts.push_back({"", {}, content->bytes()});
-  else
-    format = ModelFormat::Pt2;
 
   const MappedFile *file = content->file();
   std::optional<std::vector<Digest>> known;

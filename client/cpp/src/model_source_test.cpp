@@ -36,7 +36,6 @@ TEST(ModelSource, SplitsPt2AndLeavesOutWhatNobodyReads) {
     ModelSource model = *ModelSource::fromBytes(makeZip(kPt2, zip64));
     EXPECT_THAT(partNames(model), ElementsAre("data/weights/weight_0", "models/model.json",
                                               "archive_format", "byteorder"));
-    EXPECT_EQ(model.format(), ModelFormat::Pt2);
     EXPECT_EQ(model.parts()[0].bytes, "wwww");
     EXPECT_EQ(model.parts()[0].digest, sha256("wwww"));
     EXPECT_EQ(model.find(sha256("{}")), &model.parts()[1]);

@@ -48,6 +48,8 @@ public:
       grpc::Status status = sendAll(*pending);
       if (absl::Status unchanged = model_.checkUnchanged(); !unchanged.ok())
         return unchanged;
+      if (cancelled_)
+        return absl::CancelledError("the upload was cancelled");
       if (status.ok())
         return sent_;
       if (!isBroken(status) || !backoff_.pause())
@@ -91,6 +93,8 @@ private:
     for (const PendingBlob &blob : pending)
       if (!sendOne(*stream, blob, watch))
         break; // Finish says why
+    if (cancelled_)
+      context.TryCancel();
     stream->WritesDone();
     grpc::Status status = stream->Finish();
     if (watch.fired())
@@ -117,8 +121,10 @@ private:
       backoff_.reset();
       sent_ += piece.size();
       done_ += piece.size();
-      if (progress_)
-        progress_(done_, total_);
+      if (progress_ && !progress_(done_, total_)) {
+        cancelled_ = true;
+        return false;
+      }
     }
     return true;
   }
@@ -131,6 +137,7 @@ private:
   size_t chunk_ = 0;
   uint64_t sent_ = 0;
   uint64_t done_ = 0, total_ = 0;
+  bool cancelled_ = false;
 };
 
 } // namespace

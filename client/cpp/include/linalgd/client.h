@@ -151,8 +151,8 @@ struct DrainResult {
   uint32_t jobsLeft = 0;
 };
 
-// Told how many bytes of how many have moved.
-using TransferCallback = std::function<void(uint64_t done, uint64_t total)>;
+// Told how many bytes of how many have moved; false ends the transfer with Cancelled.
+using TransferCallback = std::function<bool(uint64_t done, uint64_t total)>;
 // Takes the bytes of a download in order; an error ends it.
 using ByteSink = std::function<absl::Status(std::string_view)>;
 
