@@ -93,6 +93,8 @@ public:
   BlobUpload &operator=(const BlobUpload &) = delete;
 
   const BlobInfo &info() const { return info_; }
+  // Bytes so far, those before a resumed offset included.
+  uint64_t received() const { return received_; }
   // INVALID_ARGUMENT for more than the announced size; RESOURCE_EXHAUSTED where the store is full.
   // Either ends the upload.
   absl::Status append(std::string_view data);
@@ -110,9 +112,9 @@ private:
 
   BlobStore &store_;
   BlobInfo info_;
-  UniqueFd fd_;           // none: the bytes are not kept
-  std::string path_;      // of the file
-  uint64_t received_ = 0; // bytes so far, those before a resumed offset included
+  UniqueFd fd_;      // none: the bytes are not kept
+  std::string path_; // of the file
+  uint64_t received_ = 0;
   uint64_t reserved_ = 0; // bytes counted against the limit
   Hasher hasher_;
   absl::Status status_;    // of the first failure
