@@ -1,0 +1,40 @@
+// The passes of code generation, in the order in which buildLlvmPipeline runs them.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+
+namespace linalgd {
+
+// The entry function's name from PrepareEntry on.
+inline constexpr llvm::StringLiteral kEntryName = "linalgd_model";
+// On a memref.global: the number of the slot that it stands for.
+inline constexpr llvm::StringLiteral kSlotIndexAttr = "linalgd.slot_index";
+// On the module: the slots' names by number, and their tensor types.
+inline constexpr llvm::StringLiteral kSlotsAttr = "linalgd.slots";
+inline constexpr llvm::StringLiteral kSlotTypesAttr = "linalgd.slot_types";
+// On the module: the entry's input and result tensor types.
+inline constexpr llvm::StringLiteral kEntryTypeAttr = "linalgd.entry_type";
+// On a function that holds one loop nest: made by OutlineLoops, never inlined.
+inline constexpr llvm::StringLiteral kKernelAttr = "linalgd.kernel";
+
+// Gives the entry tensors only (scalars become tensors of rank 0), makes its arguments read-only,
+// and turns every constant that is a slot's data into a slot global.
+std::unique_ptr<mlir::Pass> createPrepareEntryPass(std::string entry);
+// Tensor-level fusion: elementwise chains, pads and casts into single linalg.generic ops.
+std::unique_ptr<mlir::Pass> createFuseTensorsPass();
+// After bufferization: results that are fresh allocations of their own, copies as loops, and every
+// buffer freed after its last use.
+std::unique_ptr<mlir::Pass> createPlanBuffersPass();
+// Contractions and convolutions as calls of the kernel library (compiler/runtime/kernels).
+std::unique_ptr<mlir::Pass> createCallKernelsPass();
+// All other linalg ops as loop nests, each in a function of its own that equal ones share.
+std::unique_ptr<mlir::Pass> createOutlineLoopsPass();
+// Math functions by polynomials that LLVM vectorises.
+std::unique_ptr<mlir::Pass> createExpandMathPass();
+// What remains to the LLVM dialect.
+std::unique_ptr<mlir::Pass> createLowerToLlvmPass();
+
+} // namespace linalgd

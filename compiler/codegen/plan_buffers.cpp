@@ -1,0 +1,102 @@
+// PlanBuffers: who owns which buffer, once tensors are gone.
+#include "compiler/codegen/passes.h"
+
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace linalgd {
+namespace {
+
+using namespace mlir;
+
+// The allocation that a value is a reshape of, where it covers all of it from its start.
+memref::AllocOp wholeAllocation(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto alloc = dyn_cast<memref::AllocOp>(op))
+      return alloc;
+    if (!isa<memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(op))
+      return nullptr;
+    value = cast<ViewLikeOpInterface>(op).getViewSource();
+  }
+  return nullptr;
+}
+
+struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanBuffersPass)
+
+  StringRef getArgument() const override { return "linalgd-plan-buffers"; }
+  StringRef getDescription() const override {
+    return "Make results fresh allocations and free buffers after their last use";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<linalg::LinalgDialect, memref::MemRefDialect>();
+  }
+
+  void runOnOperation() override {
+    auto function = getOperation().lookupSymbol<func::FuncOp>(kEntryName);
+    function.walk([&](func::ReturnOp op) { ownResults(op); });
+    function.walk([&](memref::CopyOp op) {
+      OpBuilder builder(op);
+      if (isa<MemRefType>(op.getSource().getType()) && isa<MemRefType>(op.getTarget().getType())) {
+        linalg::makeMemRefCopyOp(builder, op.getLoc(), op.getSource(), op.getTarget());
+        op.erase();
+      }
+    });
+    BufferViewFlowAnalysis views(function);
+    SmallVector<memref::AllocOp> allocations;
+    function.walk([&](memref::AllocOp op) { allocations.push_back(op); });
+    for (memref::AllocOp allocation : allocations)
+      freeAfterLastUse(allocation, views);
+  }
+
+  // A caller frees each result by itself, and its inputs and the weights are not ours to return.
+  void ownResults(func::ReturnOp op) {
+    llvm::SmallPtrSet<Operation *, 8> returned;
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    for (OpOperand &operand : op->getOpOperands()) {
+      Value value = operand.get();
+      auto type = cast<MemRefType>(value.getType());
+      memref::AllocOp allocation = wholeAllocation(value);
+      if (allocation && type.getLayout().isIdentity() && returned.insert(allocation).second)
+        continue;
+      SmallVector<Value> sizes;
+      for (int64_t i = 0; i < type.getRank(); ++i)
+        if (type.isDynamicDim(i))
+          sizes.push_back(memref::DimOp::create(builder, loc, value, i));
+      auto copyType = MemRefType::get(type.getShape(), type.getElementType());
+      Value copy = memref::AllocOp::create(builder, loc, copyType, sizes,
+                                           builder.getI64IntegerAttr(64));
+      memref::CopyOp::create(builder, loc, value, copy);
+      operand.set(copy);
+    }
+  }
+
+  // Leaves a buffer that outlives its block alone: the runtime frees it when the call ends.
+  static void freeAfterLastUse(memref::AllocOp allocation, const BufferViewFlowAnalysis &views) {
+    Block *block = allocation->getBlock();
+    Operation *last = allocation;
+    for (Value alias : views.resolve(allocation)) {
+      for (Operation *user : alias.getUsers()) {
+        Operation *ancestor = block->findAncestorOpInBlock(*user);
+        if (!ancestor || ancestor->hasTrait<OpTrait::IsTerminator>())
+          return;
+        if (last->isBeforeInBlock(ancestor))
+          last = ancestor;
+      }
+    }
+    OpBuilder builder(allocation.getContext());
+    builder.setInsertionPointAfter(last);
+    memref::DeallocOp::create(builder, allocation.getLoc(), allocation);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createPlanBuffersPass() { return std::make_unique<PlanBuffersPass>(); }
+
+} // namespace linalgd

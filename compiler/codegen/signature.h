@@ -1,0 +1,48 @@
+// The signature of an executable, read from its JSON and held against the function that was compiled.
+#pragma once
+
+#include "compiler/codegen/codegen.h"
+
+#include "nlohmann/json.hpp"
+
+#include <optional>
+
+namespace linalgd {
+
+struct Dim {
+  int64_t size = -1; // -1: dynamic
+  std::string text;  // of a dynamic one: "s0 + 1"; empty: anything
+  std::vector<int64_t> expression; // its postfix program (compiler/runtime/tables.h); may be empty
+};
+
+struct TensorSpec {
+  std::string name;
+  uint8_t code = 0; // DLPack's
+  uint8_t bits = 0;
+  std::vector<Dim> dims;
+};
+
+struct Symbol {
+  std::string name;
+  int64_t min = 0;
+  int64_t max = INT64_MAX;
+};
+
+struct Signature {
+  std::vector<TensorSpec> inputs;  // what linalgd_call takes
+  std::vector<TensorSpec> outputs; // what it returns, state included
+  std::vector<Symbol> symbols;
+  std::vector<TensorSpec> slots; // in the order of the module's slot numbers
+  nlohmann::ordered_json json;
+};
+
+// Reads options.signature, or makes one from the function's type where it is empty. `module` is one
+// that PrepareEntry has seen.
+absl::StatusOr<Signature> readSignature(mlir::ModuleOp module, const CodegenOptions &options);
+
+// A dimension's expression as a postfix program over the symbols; nothing where it cannot be read
+// or names something that is no symbol.
+std::optional<std::vector<int64_t>> compileExpression(const std::string &text,
+                                                      const std::vector<Symbol> &symbols);
+
+} // namespace linalgd

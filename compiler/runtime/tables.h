@@ -1,0 +1,85 @@
+// What an executable's generated code and the runtime linked into it know of each other. Internal:
+// both are always of one build. compiler/codegen/tables.cpp emits these structures field by field.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// One dimension of a tensor in the signature.
+typedef struct {
+  int64_t size;        // ≥ 0: static; -1: given by `expression`, or anything where that is NULL
+  const int64_t *expression; // postfix, see LINALGD_EXPR_*
+  const char *text;    // as the signature writes it
+} LinalgdDim;
+
+// Postfix programs over the symbols: each word is an opcode, two of them are followed by an operand.
+enum {
+  LINALGD_EXPR_END,
+  LINALGD_EXPR_CONSTANT, // value
+  LINALGD_EXPR_SYMBOL,   // index
+  LINALGD_EXPR_ADD,
+  LINALGD_EXPR_SUB,
+  LINALGD_EXPR_MUL,
+  LINALGD_EXPR_DIV, // floor
+  LINALGD_EXPR_MOD, // of the divisor's sign
+  LINALGD_EXPR_MIN,
+  LINALGD_EXPR_MAX
+};
+#define LINALGD_EXPR_MAX_STACK 32
+
+typedef struct {
+  const char *name;
+  uint8_t code; // DLDataTypeCode
+  uint8_t bits;
+  int32_t rank;
+  const LinalgdDim *dims;
+} LinalgdTensor;
+
+typedef struct {
+  const char *name;
+  int64_t min;
+  int64_t max; // INT64_MAX: none
+} LinalgdSymbol;
+
+typedef struct {
+  const char *slot;
+  uint8_t code;
+  uint8_t bits;
+  int32_t rank;
+  const int64_t *shape;
+  const void *data; // NULL: to be bound
+} LinalgdWeight;
+
+// A processor feature: a bit of a register (0–3: eax–edx) that cpuid(leaf, subleaf) returns.
+typedef struct {
+  const char *name;
+  uint32_t leaf;
+  uint32_t subleaf;
+  uint32_t reg;
+  uint32_t bit;
+} LinalgdFeature;
+
+typedef struct {
+  const char *manifest;
+  const char *target;
+  int32_t num_features, num_symbols, num_inputs, num_outputs, num_weights;
+  uint64_t xcr0; // the register state that the operating system must save
+  const LinalgdFeature *features;
+  const LinalgdSymbol *symbols;
+  const LinalgdTensor *inputs;
+  const LinalgdTensor *outputs; // state results included
+  const LinalgdWeight *weights;
+  // Runs the model. arguments[i] points to input i's memref descriptor; the outputs' descriptors are
+  // written to `results`, one after the other. A descriptor of rank r is 3 + 2r words: allocated
+  // pointer, data pointer, offset, r sizes, r strides.
+  void (*entry)(void *const *arguments, int64_t *results);
+} LinalgdProgram;
+
+extern const LinalgdProgram linalgd_program;
+
+// What generated code calls, within a linalgd_call of this thread.
+void *linalgd_rt_alloc(int64_t alignment, int64_t size); // alignment: at most 64
+void linalgd_rt_free(void *block); // optional: what is left is freed when the call ends
+const void *linalgd_rt_weight(int64_t index);
+_Noreturn void linalgd_rt_fail(const char *message); // ends the call with LINALGD_MODEL_ERROR
