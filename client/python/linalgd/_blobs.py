@@ -228,7 +228,7 @@ def upload(rpc: _rpc.Rpc, source: Source, digests: Sequence[str]) -> int:
                 raise rpc.translate(error) from error
             try:
                 rpc.client_stream("Upload", stream)
-                sent += stream.sent
+                return sent + stream.sent
             except grpc.RpcError as error:
                 if stream.error is not None:
                     raise stream.error from error

@@ -41,6 +41,8 @@ class Rpc:
                 ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 2000),
+                # Notices a server that vanished; more often is taken for an attack.
+                ("grpc.keepalive_time_ms", 320_000),
                 # A channel of its own: clients of one process do not share a broken connection.
                 ("grpc.use_local_subchannel_pool", 1),
             ],
@@ -107,6 +109,10 @@ class Rpc:
             return ServerUnavailable(
                 f"no linalgd takes requests at {self.address}: {text}; start one with `linalgd`, "
                 "or set $LINALGD_ADDRESS"
+            )
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            return ServerUnavailable(
+                f"{self.address} did not answer within {self.timeout:g} s", code=code.name
             )
         if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
             return InputError(text, code=code.name)

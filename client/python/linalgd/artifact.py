@@ -122,6 +122,8 @@ class Artifact:
         """
         if weights not in ("elide", "inline"):
             raise InputError(f'weights must be "elide" or "inline", not {weights!r}')
+        if weights == "inline" and self._weights_mode == compile_pb2.WEIGHTS_MODE_PARAMS:
+            raise InputError("text with weights='params' takes them from elsewhere; submit without it")
         if self.stage == "executable":
             raise InputError("an executable has no text; submit with emit='llvm' or 'linalg'")
         text = self.data().decode()

@@ -213,7 +213,7 @@ class Client:
         progress: bool = False,
         **options: Any,
     ) -> Executable:
-        """Compiles a model for this machine and loads it, to be called like the model.
+        """Compiles a model and loads it here, to be called like the model.
 
         Args:
             model: as `submit` takes it.

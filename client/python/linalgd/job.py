@@ -158,6 +158,8 @@ class Job:
                 return  # everything up to the end was read before
             except grpc.RpcError as error:
                 if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+                    if deadline is None or time.monotonic() < deadline:
+                        self._call("Get", compile_pb2.GetRequest(job_id=self.id))  # is it alive?
                     heard = time.monotonic()
                     continue
                 away = time.monotonic() - heard > _PATIENCE_SECONDS

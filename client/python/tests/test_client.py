@@ -178,6 +178,20 @@ def test_result_times_out_and_can_be_asked_for_again(
     assert job.result(timeout=10).stage == "linalg"
 
 
+def test_long_silence_is_no_failure(
+    server: FakeServer, client: linalgd.Client, pt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("linalgd.job._WATCH_SECONDS", 0.2)
+    server.release.clear()
+    job = client.submit(pt2)
+    timer = threading.Timer(0.7, server.release.set)
+    timer.start()
+    assert job.result(timeout=20).stage == "linalg"
+    timer.join()
+    assert server.calls.count("Watch") >= 3
+    assert server.calls.count("Get") >= 2
+
+
 def test_cancel(server: FakeServer, client: linalgd.Client, pt2: Path) -> None:
     server.release.clear()
     job = client.submit(pt2)
