@@ -167,9 +167,10 @@ absl::StatusOr<Extent> readCentral(std::string_view bytes, uint64_t at, uint64_t
     return status;
   if (load<uint16_t>(bytes, at + 8) & kEncryptedFlags)
     return invalid(concat("entry ", quoted(entry.name), " is encrypted"));
-  if (load<uint16_t>(bytes, at + 10) != 0)
-    return invalid(
-        concat("entry ", quoted(entry.name), " is compressed; PyTorch stores entries as they are"));
+  entry.inflatedSize = entry.size;
+  entry.compressed = load<uint16_t>(bytes, at + 10) != 0;
+  if (entry.compressed)
+    entry.size = stored;
   if (stored != entry.size)
     return invalid(
         concat("entry ", quoted(entry.name), " has two sizes, ", stored, " and ", entry.size));
@@ -225,6 +226,13 @@ absl::StatusOr<std::vector<ArchiveEntry>> readArchive(std::string_view bytes) {
     return invalid("its directory is longer than its entries");
   if (absl::Status status = checkOverlap(extents); !status.ok())
     return status;
+  uint64_t inflated = 0;
+  for (const Extent &extent : extents)
+    if (extent.entry.compressed &&
+        (extent.entry.inflatedSize > ArchiveLimits::kMaxInflatedBytes ||
+         (inflated += extent.entry.inflatedSize) > ArchiveLimits::kMaxInflatedBytes))
+      return invalid(concat("its compressed entries hold more than ",
+                            ArchiveLimits::kMaxInflatedBytes, " bytes"));
   std::vector<ArchiveEntry> entries;
   entries.reserve(extents.size());
   for (const Extent &extent : extents)
@@ -272,7 +280,8 @@ absl::StatusOr<ModelFiles> ModelFiles::open(const Model &model) {
     if (!entries.ok())
       return entries.status();
     for (const ArchiveEntry &entry : *entries) {
-      ModelFile file{bytes.substr(entry.offset, entry.size), 0, entry.offset};
+      ModelFile file{bytes.substr(entry.offset, entry.compressed ? 0 : entry.size), 0, entry.offset,
+                     entry.compressed};
       if (absl::Status status = result.add(entry.name, file); !status.ok())
         return status;
     }
@@ -280,7 +289,7 @@ absl::StatusOr<ModelFiles> ModelFiles::open(const Model &model) {
     for (size_t i = 0; i < model.blobs.size(); ++i) {
       if (absl::Status status = checkName(model.blobs[i].name); !status.ok())
         return status;
-      ModelFile file{result.mappings_[i]->bytes(), i, 0};
+      ModelFile file{result.mappings_[i]->bytes(), i, 0, false};
       if (absl::Status status = result.add(model.blobs[i].name, file); !status.ok())
         return status;
     }
@@ -314,13 +323,16 @@ void ModelFiles::stripRoot() {
 
 const ModelFile *ModelFiles::find(std::string_view path) const {
   auto found = files_.find(path);
-  return found == files_.end() ? nullptr : &found->second;
+  return found == files_.end() || found->second.compressed ? nullptr : &found->second;
 }
 
 absl::StatusOr<ModelFile> ModelFiles::get(std::string_view path) const {
   if (const ModelFile *file = find(path))
     return *file;
-  return absl::InvalidArgumentError(concat("the model has no file ", quoted(path)));
+  return absl::InvalidArgumentError(
+      files_.contains(path)
+          ? concat("the model's file ", quoted(path), " is compressed; PyTorch stores it as it is")
+          : concat("the model has no file ", quoted(path)));
 }
 
 } // namespace linalgd

@@ -14,11 +14,13 @@
 
 namespace linalgd {
 
-// What an archive may hold. Entries are stored, never compressed, and may not overlap, so nothing
-// an archive describes can be larger than the archive itself.
+// What an archive may hold. Entries may not overlap, so what is stored cannot be larger than the
+// archive itself. What is compressed (code in TorchScript files, which libtorch inflates) is
+// bounded.
 struct ArchiveLimits {
   static constexpr uint64_t kMaxEntries = 1u << 20;
   static constexpr uint64_t kMaxNameBytes = 4096;
+  static constexpr uint64_t kMaxInflatedBytes = 256u << 20; // of all compressed entries together
 };
 
 // One entry of an archive: where its bytes are.
@@ -27,6 +29,8 @@ struct ArchiveEntry {
   uint64_t offset = 0;   // of the data
   uint64_t size = 0;
   uint32_t crc = 0;
+  bool compressed = false; // then `offset` and `size` are those of the compressed data
+  uint64_t inflatedSize = 0;
 };
 
 // Reads the directory of a ZIP or ZIP64 archive, in the directory's order; directories are left
@@ -53,8 +57,9 @@ private:
 // One file of a model, somewhere in one of its blobs.
 struct ModelFile {
   std::string_view bytes;
-  size_t blob = 0;     // index into Model::blobs
-  uint64_t offset = 0; // of `bytes` in that blob
+  size_t blob = 0;         // index into Model::blobs
+  uint64_t offset = 0;     // of `bytes` in that blob
+  bool compressed = false; // then there are no `bytes`
 };
 
 // The files of a model by their path, without the folder that a .pt2 has at its root.
@@ -62,6 +67,7 @@ class ModelFiles {
 public:
   static absl::StatusOr<ModelFiles> open(const Model &model);
 
+  // Null where there is no such file, or a compressed one.
   const ModelFile *find(std::string_view path) const;
   // An error that names the path where there is no such file.
   absl::StatusOr<ModelFile> get(std::string_view path) const;

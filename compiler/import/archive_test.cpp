@@ -71,9 +71,24 @@ TEST(Archive, RejectsNamesThatLeaveTheArchive) {
 }
 
 TEST(Archive, RejectsWhatPyTorchNeverWrites) {
-  EXPECT_THAT(errorOf(makeZip({{"a/x", "12345", 8}})), HasSubstr("'a/x' is compressed"));
   EXPECT_THAT(errorOf(makeZip({{"a/x", "12345", 0, 1}})), HasSubstr("encrypted"));
   EXPECT_THAT(errorOf(makeZip({{"a/x", "12345", 0, 0, "a/y"}})), HasSubstr("another name"));
+}
+
+TEST(Archive, BoundsWhatCompressedEntriesHold) {
+  std::string zip = makeZip({{"a/x", "12345", 8}, {"a/y", "12345", 8}});
+  EXPECT_TRUE(readArchive(zip).ok());
+  for (size_t at = 0; (at = zip.find("PK\1\2", at)) != std::string::npos; ++at)
+    zip.replace(at + 24, 4, std::string("\0\0\0\x0f", 4)); // 240 MiB each
+  EXPECT_THAT(errorOf(zip), HasSubstr("hold more than"));
+}
+
+TEST(ModelFiles, HaveNoBytesOfCompressedEntries) {
+  auto files = ModelFiles::open(testing::modelOf(makeZip({{"a/x", "12345", 8}, {"a/y", "1"}})));
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_EQ(files->find("x"), nullptr);
+  EXPECT_THAT(std::string(files->get("x").status().message()), HasSubstr("'x' is compressed"));
+  EXPECT_TRUE(files->find("y"));
 }
 
 TEST(Archive, RejectsEntriesThatShareBytes) {

@@ -60,7 +60,7 @@ private:
   void add(const Type &type) {
     tag(type.kind);
     if (type.kind == TypeKind::Tensor) {
-      tag(type.tensor.dtype);
+      number(type.tensor.dtype ? static_cast<uint64_t>(*type.tensor.dtype) + 1 : 0);
       number(type.tensor.ranked);
       number(type.tensor.sizes.size());
       for (const Dimension &size : type.tensor.sizes) {

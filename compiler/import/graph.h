@@ -21,8 +21,8 @@ namespace linalgd {
 using Dimension = std::variant<int64_t, ExpressionPtr>;
 
 struct TensorType {
-  DType dtype = DType::Float32;
-  bool ranked = true; // false: nothing is known of `sizes`
+  std::optional<DType> dtype = DType::Float32; // none: unknown
+  bool ranked = true;                          // false: nothing is known of `sizes`
   std::vector<Dimension> sizes;
 };
 
@@ -123,6 +123,9 @@ struct GraphOutput {
   Argument value;
   std::string target; // the slot of the buffer, or the name of the input
 };
+
+// Tensor constants of a model's code up to this size are part of its graph; larger ones are slots.
+inline constexpr uint64_t kMaxInlinedBytes = 256;
 
 // Where the bytes of a weight are.
 struct Weight {

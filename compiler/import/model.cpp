@@ -1,28 +1,40 @@
 #include "compiler/import/model.h"
 #include "compiler/import/pt2.h"
 #include "compiler/import/text.h"
+#include "compiler/import/torchscript/torchscript.h"
 
 #include <cstring>
 
 namespace linalgd {
 namespace {
 
-absl::StatusOr<Graph> readGraph(const ModelFiles &files, ModelFormat format) {
-  if (format == ModelFormat::Detect && isPt2(files))
-    format = ModelFormat::Pt2;
-  if (format == ModelFormat::Pt2)
-    return readPt2(files);
-  return absl::UnimplementedError(
-      "the model is not a torch.export archive (.pt2); save it with torch.export.save");
+// torch.jit.save writes "constants.pkl", torch.export.save never does.
+ModelFormat detectFormat(const ModelFiles &files) {
+  if (isPt2(files))
+    return ModelFormat::Pt2;
+  return files.find("constants.pkl") ? ModelFormat::TorchScript : ModelFormat::Detect;
 }
 
-absl::StatusOr<ImportedModel> read(const Model &model) {
+absl::StatusOr<Graph> readGraph(const ModelFiles &files, const Model &model, const Options &options,
+                                StageSink &sink) {
+  ModelFormat format = model.format == ModelFormat::Detect ? detectFormat(files) : model.format;
+  if (format == ModelFormat::Pt2)
+    return readPt2(files);
+  if (format == ModelFormat::TorchScript && files.numBlobs() != 1)
+    return absl::InvalidArgumentError("a TorchScript file is one blob, not a manifest of entries");
+  if (format == ModelFormat::TorchScript)
+    return readTorchScript(files.mapping(0), options, sink);
+  return absl::UnimplementedError("the model is neither a torch.export archive (.pt2) nor a "
+                                  "TorchScript file; save it with torch.export.save");
+}
+
+absl::StatusOr<ImportedModel> read(const Model &model, const Options &options, StageSink &sink) {
   absl::StatusOr<ModelFiles> files = ModelFiles::open(model);
   if (!files.ok())
     return files.status();
   ImportedModel result;
   result.files = *std::move(files);
-  absl::StatusOr<Graph> graph = readGraph(result.files, model.format);
+  absl::StatusOr<Graph> graph = readGraph(result.files, model, options, sink);
   if (!graph.ok())
     return graph.status();
   result.graph = *std::move(graph);
@@ -48,7 +60,7 @@ void gather(const char *from, const Weight &weight, size_t dimension, uint64_t e
 
 absl::StatusOr<ImportedModel> readModel(const Model &model, const Options &options,
                                         StageSink &sink) {
-  absl::StatusOr<ImportedModel> result = read(model);
+  absl::StatusOr<ImportedModel> result = read(model, options, sink);
   if (!result.ok()) {
     Diagnostic diagnostic;
     diagnostic.code =

@@ -241,7 +241,7 @@ TensorType Pt2GraphReader::readTensorType(const JsonPlace &meta) {
   TensorType type;
   type.dtype = readPt2DType(meta["dtype"]);
   checkPt2Layout(meta["layout"]);
-  int64_t bytes = static_cast<int64_t>(dtypeBytes(type.dtype));
+  int64_t bytes = static_cast<int64_t>(dtypeBytes(*type.dtype));
   meta["sizes"].eachItem([&](const JsonPlace &size) {
     type.sizes.push_back(readDimension(size));
     const auto *number = std::get_if<int64_t>(&type.sizes.back());

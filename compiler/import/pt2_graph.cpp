@@ -9,8 +9,6 @@
 namespace linalgd {
 namespace {
 
-// Constants of a model's code up to this size are part of its graph; larger ones are slots.
-constexpr uint64_t kMaxInlinedBytes = 256;
 // torch writes "no bound" as a number near the largest one.
 constexpr int64_t kUnbounded = int64_t(1) << 62;
 
@@ -117,7 +115,7 @@ void Pt2GraphReader::readWeightInput(GraphInput::Kind kind, const JsonPlace &arg
       return slotPlace.fail(concat("the archive has no data for '", escaped(slot), "'"));
     weight.slot = slot;
     weight.bound = false;
-    weight.dtype = type.dtype;
+    weight.dtype = *type.dtype;
   }
   std::vector<int64_t> shape;
   for (const Dimension &size : type.sizes) {

@@ -9,11 +9,6 @@
 namespace linalgd {
 namespace {
 
-bool isUserFile(llvm::StringRef file) {
-  return !file.empty() && !file.starts_with("<") && !file.starts_with("torch/") &&
-         !file.contains("site-packages/torch/") && !file.contains("dist-packages/torch/");
-}
-
 // Reads `  File "path", line 12, in name`; false where a line is something else.
 bool parseFrame(llvm::StringRef line, SourceLocation &location) {
   line = line.ltrim();
@@ -29,6 +24,12 @@ bool parseFrame(llvm::StringRef line, SourceLocation &location) {
 }
 
 } // namespace
+
+bool isUserFile(std::string_view path) {
+  llvm::StringRef file = path;
+  return !file.empty() && !file.starts_with("<") && !file.starts_with("torch/") &&
+         !file.contains("site-packages/torch/") && !file.contains("dist-packages/torch/");
+}
 
 SourceLocation userFrame(std::string_view stackTrace) {
   llvm::StringRef rest = stackTrace;

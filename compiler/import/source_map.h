@@ -8,6 +8,9 @@
 
 namespace linalgd {
 
+// Whether a frame of this file is the user's, as userFrame() below says.
+bool isUserFile(std::string_view file);
+
 // The innermost frame of a Python traceback ("File "…", line N, in f") that is the user's: not a
 // pseudo-file such as "<eval_with_key>.7", and not inside the torch package. Libraries built on
 // torch (torchvision, transformers) count as the user's. No such frame: an empty location.

@@ -38,6 +38,7 @@ public:
   void stageStarted(Stage) override {}
   void stageFinished(Stage, std::chrono::microseconds) override {}
   void stageArtifact(Stage, Artifact) override {}
+  void reproducer(ArtifactFile) override {}
   void diagnostic(Diagnostic diagnostic) override { diagnostics.push_back(std::move(diagnostic)); }
   std::vector<Diagnostic> diagnostics;
 };

@@ -1,0 +1,65 @@
+#include "compiler/import/torchscript/loader.h"
+
+#include <caffe2/serialize/read_adapter_interface.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <cstring>
+#include <unordered_map>
+
+namespace linalgd {
+
+// Serves the mapped blob to libtorch, and remembers which part of it went to which buffer: libtorch
+// reads each stored record straight into the storage that keeps it, so that a storage's address
+// leads back to its bytes in the file.
+class TorchScriptFile::Reader : public caffe2::serialize::ReadAdapterInterface {
+public:
+  explicit Reader(std::shared_ptr<const MappedBlob> blob) : blob_(std::move(blob)) {}
+
+  size_t size() const override { return blob_->bytes().size(); }
+
+  size_t read(uint64_t position, void *buffer, size_t count, const char * /*what*/) const override {
+    std::string_view bytes = blob_->bytes();
+    if (position >= bytes.size())
+      return 0;
+    count = std::min<uint64_t>(count, bytes.size() - position);
+    std::memcpy(buffer, bytes.data() + position, count);
+    ranges_[buffer] = {position, count};
+    return count;
+  }
+
+  std::optional<FileRange> find(const void *buffer, size_t count) const {
+    auto found = ranges_.find(buffer);
+    if (found == ranges_.end() || found->second.size != count)
+      return std::nullopt;
+    // The buffer may have been freed, used again and written by the model's own code.
+    if (std::memcmp(buffer, blob_->bytes().data() + found->second.offset, count) != 0)
+      return std::nullopt;
+    return found->second;
+  }
+
+private:
+  std::shared_ptr<const MappedBlob> blob_;
+  mutable std::unordered_map<const void *, FileRange> ranges_;
+};
+
+absl::StatusOr<TorchScriptFile> TorchScriptFile::load(std::shared_ptr<const MappedBlob> blob) {
+  auto reader = std::make_shared<Reader>(std::move(blob));
+  try {
+    torch::jit::Module module = torch::jit::load(reader, c10::kCPU);
+    return TorchScriptFile(std::move(module), reader);
+  } catch (const c10::Error &error) {
+    return absl::InvalidArgumentError(
+        std::string("not a TorchScript file that libtorch can load: ") +
+        error.what_without_backtrace());
+  } catch (const std::exception &error) {
+    return absl::InvalidArgumentError(
+        std::string("not a TorchScript file that libtorch can load: ") + error.what());
+  }
+}
+
+std::optional<FileRange> TorchScriptFile::find(const at::Tensor &tensor) const {
+  const at::Storage &storage = tensor.storage();
+  return reader_->find(storage.data(), storage.nbytes());
+}
+
+} // namespace linalgd
