@@ -57,7 +57,7 @@ private:
       add(*argument);
   }
 
-  void add(const Type &type) {
+  void add(const GraphType &type) {
     tag(type.kind);
     if (type.kind == TypeKind::Tensor) {
       number(type.tensor.dtype ? static_cast<uint64_t>(*type.tensor.dtype) + 1 : 0);
@@ -72,7 +72,7 @@ private:
       }
     }
     number(type.parameters.size());
-    for (const Type &parameter : type.parameters)
+    for (const GraphType &parameter : type.parameters)
       add(parameter);
   }
 
@@ -93,7 +93,7 @@ private:
       hasher_.field(contiguousBytes(model_, weight->second));
   }
 
-  void add(const Block &block) {
+  void add(const GraphBlock &block) {
     number(block.inputs.size());
     for (ValueId input : block.inputs)
       define(input);

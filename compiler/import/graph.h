@@ -43,20 +43,22 @@ enum class TypeKind : uint8_t {
   Any
 };
 
-struct Type {
+struct GraphType {
   TypeKind kind = TypeKind::Tensor;
-  TensorType tensor;            // Tensor
-  std::vector<Type> parameters; // List, Optional: one; Tuple: each; Dict: key and value
+  TensorType tensor;                 // Tensor
+  std::vector<GraphType> parameters; // List, Optional: one; Tuple: each; Dict: key and value
 
-  static Type of(TypeKind kind) { return Type{kind, {}, {}}; }
-  static Type of(TensorType tensor) { return Type{TypeKind::Tensor, std::move(tensor), {}}; }
+  static GraphType of(TypeKind kind) { return GraphType{kind, {}, {}}; }
+  static GraphType of(TensorType tensor) {
+    return GraphType{TypeKind::Tensor, std::move(tensor), {}};
+  }
 };
 
 enum class ValueId : uint32_t {}; // index into Graph::values
 enum class BlockId : uint32_t {}; // index into Graph::blocks
 
-struct Value {
-  Type type;
+struct GraphValue {
+  GraphType type;
 };
 
 struct Argument;
@@ -101,7 +103,7 @@ struct Node {
   SourceLocation source; // where its author wrote it; the file is empty where unknown
 };
 
-struct Block {
+struct GraphBlock {
   std::vector<ValueId> inputs;
   std::vector<Node> nodes;
   std::vector<Argument> outputs;
@@ -146,23 +148,24 @@ struct Weight {
 };
 
 struct Graph {
-  std::vector<Value> values; // numbered in the order of their definition
-  std::vector<Block> blocks; // blocks[0] is the graph's own; it has `inputs` and `outputs` below
+  std::vector<GraphValue> values; // numbered in the order of their definition
+  std::vector<GraphBlock>
+      blocks; // blocks[0] is the graph's own; it has `inputs` and `outputs` below
   std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs; // the model's own, then what it writes
   std::vector<Symbol> symbols;
   std::map<std::string, Weight, std::less<>> weights; // by slot
   std::string inSpec, outSpec;                        // pytree specs, as torch writes them
 
-  ValueId addValue(Type type) {
+  ValueId addValue(GraphType type) {
     values.push_back({std::move(type)});
     return static_cast<ValueId>(values.size() - 1);
   }
-  const Type &typeOf(ValueId id) const { return values[static_cast<size_t>(id)].type; }
-  Block &block(BlockId id) { return blocks[static_cast<size_t>(id)]; }
-  const Block &block(BlockId id) const { return blocks[static_cast<size_t>(id)]; }
-  Block &body() { return blocks.front(); }
-  const Block &body() const { return blocks.front(); }
+  const GraphType &typeOf(ValueId id) const { return values[static_cast<size_t>(id)].type; }
+  GraphBlock &block(BlockId id) { return blocks[static_cast<size_t>(id)]; }
+  const GraphBlock &block(BlockId id) const { return blocks[static_cast<size_t>(id)]; }
+  GraphBlock &body() { return blocks.front(); }
+  const GraphBlock &body() const { return blocks.front(); }
 };
 
 // The stable name of the `index`-th node of a graph, its blocks' nodes following in order: "n12".

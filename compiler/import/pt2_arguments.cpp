@@ -217,22 +217,22 @@ ValueId Pt2GraphReader::define(TypeKind kind, const JsonPlace &name, Scope &scop
   return value;
 }
 
-Type Pt2GraphReader::readType(TypeKind kind, const JsonPlace &name, Scope &scope) {
+GraphType Pt2GraphReader::readType(TypeKind kind, const JsonPlace &name, Scope &scope) {
   JsonPlace table = scope.graph[tableOf(kind)];
   JsonPlace entry = table.get(name.string());
   if (!entry) {
     name.fail(concat("there is no entry for '", escaped(name.string()), "' in ", tableOf(kind)));
-    return Type::of(kind);
+    return GraphType::of(kind);
   }
   if (kind == TypeKind::Tensor)
-    return Type::of(readTensorType(entry));
+    return GraphType::of(readTensorType(entry));
   entry.tagged([&](std::string_view tag, const JsonPlace &inner) {
     if (tag == "as_expr")
       readExpression(inner);
     else if (tag != literalTag(kind))
       inner.fail("unknown kind of symbolic value");
   });
-  return Type::of(kind);
+  return GraphType::of(kind);
 }
 
 TensorType Pt2GraphReader::readTensorType(const JsonPlace &meta) {

@@ -48,7 +48,7 @@ private:
                     const std::function<Argument(const JsonPlace &)> &readItem);
   Argument use(const JsonPlace &name, Scope &scope);
   ValueId define(TypeKind kind, const JsonPlace &name, Scope &scope);
-  Type readType(TypeKind kind, const JsonPlace &name, Scope &scope);
+  GraphType readType(TypeKind kind, const JsonPlace &name, Scope &scope);
   TensorType readTensorType(const JsonPlace &meta);
   Dimension readDimension(const JsonPlace &place);
   ExpressionPtr readExpression(const JsonPlace &place);

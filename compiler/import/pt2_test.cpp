@@ -111,7 +111,7 @@ TEST(Pt2, ReadsDataDependentSizes) {
   ASSERT_TRUE(model.ok()) << model.status();
   const Graph &graph = model->graph;
   std::vector<std::string> sizes;
-  for (const Value &value : graph.values)
+  for (const GraphValue &value : graph.values)
     for (const Dimension &size : value.type.tensor.sizes)
       if (const auto *expression = std::get_if<ExpressionPtr>(&size))
         sizes.push_back(printExpression(**expression, graph.symbols));

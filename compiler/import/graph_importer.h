@@ -1,0 +1,76 @@
+// The importer's insides: one object for one graph.
+#pragma once
+
+#include "compiler/dialect/op_schema.h"
+#include "compiler/dialect/torch.h"
+#include "compiler/import/importer.h"
+#include "compiler/import/usage.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <unordered_map>
+
+namespace linalgd {
+
+// Where a node is, by id or by Python line.
+mlir::Location makeLocation(mlir::MLIRContext *context, size_t node, const Options &options,
+                            const SourceMap &sourceMap);
+
+// torch's element type, with signedness.
+mlir::Type convertDType(mlir::MLIRContext *context, DType dtype);
+// Tensors without value semantics, everything else as it is.
+mlir::Type convertType(mlir::MLIRContext *context, const GraphType &type);
+
+// The data of a weight: a resource named after its slot, over the mapped blob where that is
+// possible, without data where there is none; small constants of the code as they are.
+mlir::ElementsAttr makeWeightData(mlir::MLIRContext *context, const ImportedModel &model,
+                                  const Weight &weight);
+
+// The op for a target that is a function of Python's own on numbers, "_operator.add": PyTorch's
+// scalar op for the types of its operands, "aten.add.int". Anything else stays as it is.
+std::string resolvePythonOperator(const std::string &target, mlir::ValueRange operands);
+
+class GraphImporter {
+public:
+  GraphImporter(const ImportedModel &model, const Options &options, const SourceMap &sourceMap,
+                mlir::MLIRContext &context);
+
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+
+private:
+  // graph_importer.cpp
+  mlir::Location locationOf(size_t node);
+  llvm::LogicalResult importArguments(mlir::func::FuncOp function);
+  void bindSymbolicShapes();
+  void importWeights();
+  llvm::LogicalResult importNode(const Node &node);
+  llvm::LogicalResult importOutputs();
+  llvm::LogicalResult checkOutput(const GraphOutput &output);
+  llvm::LogicalResult bindResults(const Node &node, mlir::Operation *op);
+  mlir::Type resultType(const Argument &output);
+  mlir::Value valueOf(ValueId value) const { return values_.at(value); }
+
+  // arguments.cpp: null after an error.
+  std::optional<llvm::SmallVector<mlir::Value>> arguments(const Node &node,
+                                                          const torch::OpSchema *schema);
+  mlir::Value argument(const Argument &argument, const torch::ArgSchema &schema);
+  mlir::Value element(const Argument &argument, torch::ArgKind kind);
+  mlir::Value list(const ArgumentList &list, const torch::ArgSchema &schema);
+  mlir::Value untypedArgument(const Argument &argument);
+  mlir::Value untypedList(const ArgumentList &list);
+  mlir::Value defaultOf(const torch::ArgSchema &schema);
+  mlir::Value makeList(mlir::ValueRange elements, mlir::Type elementType);
+
+  const ImportedModel &model_;
+  const Graph &graph_;
+  const Options &options_;
+  const SourceMap &sourceMap_;
+  mlir::MLIRContext *context_;
+  mlir::ImplicitLocOpBuilder b_;
+  std::vector<WrittenState> state_;
+  std::unordered_map<ValueId, mlir::Value> values_;
+  size_t node_ = 0;
+};
+
+} // namespace linalgd

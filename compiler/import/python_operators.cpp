@@ -1,0 +1,80 @@
+// Python's own functions on numbers (_operator.*, math.*), which symbolic sizes are computed with.
+#include "compiler/import/graph_importer.h"
+
+#include "compiler/import/text.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace linalgd {
+namespace {
+
+// How an op's overloads are called.
+enum class Overloads {
+  ByTypes, // ".int", ".float", ".int_float", ".float_int", ".bool"
+  None,
+};
+
+struct PythonOperator {
+  StringRef aten;
+  Overloads overloads;
+};
+
+const llvm::StringMap<PythonOperator> &operators() {
+  using enum Overloads;
+  static const llvm::StringMap<PythonOperator> table = {
+      {"_operator.add", {"add", ByTypes}},
+      {"_operator.sub", {"sub", ByTypes}},
+      {"_operator.mul", {"mul", ByTypes}},
+      {"_operator.truediv", {"div", ByTypes}},
+      {"_operator.floordiv", {"floordiv", ByTypes}},
+      {"_operator.mod", {"remainder", ByTypes}},
+      {"_operator.pow", {"pow", ByTypes}},
+      {"_operator.neg", {"neg", ByTypes}},
+      {"_operator.eq", {"eq", ByTypes}},
+      {"_operator.ne", {"ne", ByTypes}},
+      {"_operator.lt", {"lt", ByTypes}},
+      {"_operator.le", {"le", ByTypes}},
+      {"_operator.gt", {"gt", ByTypes}},
+      {"_operator.ge", {"ge", ByTypes}},
+      {"_operator.and_", {"__and__", ByTypes}},
+      {"_operator.or_", {"__or__", ByTypes}},
+      {"_operator.not_", {"__not__", None}},
+      {"math.ceil", {"ceil", ByTypes}},
+      {"math.floor", {"floor", ByTypes}},
+      {"math.sqrt", {"sqrt", ByTypes}},
+      {"torch.sym_float", {"Float.Scalar", None}},
+      {"torch.sym_int", {"Int.Scalar", None}},
+      {"torch.sym_max", {"prim.max", ByTypes}},
+      {"torch.sym_min", {"prim.min", ByTypes}},
+      {"torch.sym_not", {"__not__", None}},
+  };
+  return table;
+}
+
+StringRef nameOf(mlir::Type type) {
+  if (isa<torch::IntType>(type))
+    return "int";
+  if (isa<torch::FloatType>(type))
+    return "float";
+  return isa<torch::BoolType>(type) ? "bool" : "";
+}
+
+} // namespace
+
+std::string resolvePythonOperator(const std::string &target, ValueRange operands) {
+  auto found = operators().find(target);
+  if (found == operators().end())
+    return target;
+  StringRef aten = found->second.aten;
+  std::string name = concat(aten.starts_with("prim.") ? "" : "aten.", std::string_view(aten));
+  if (found->second.overloads == Overloads::None || operands.empty())
+    return name;
+  StringRef first = nameOf(operands.front().getType()), last = nameOf(operands.back().getType());
+  if (first.empty() || last.empty())
+    return target;
+  return first == last ? concat(name, ".", std::string_view(first))
+                       : concat(name, ".", std::string_view(first), "_", std::string_view(last));
+}
+
+} // namespace linalgd
