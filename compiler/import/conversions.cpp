@@ -118,8 +118,9 @@ mlir::Type convertType(MLIRContext *context, const GraphType &type) {
     return torch::NoneType::get(context);
   case TypeKind::Tensor: {
     SmallVector<int64_t> sizes = convertSizes(type.tensor);
-    return torch::NonValueTensorType::get(context, type.tensor.ranked, sizes,
-                                          convertDType(context, type.tensor.dtype));
+    return torch::NonValueTensorType::get(
+        context, type.tensor.ranked, sizes,
+        type.tensor.dtype ? convertDType(context, *type.tensor.dtype) : mlir::Type());
   }
   case TypeKind::Int:
     return torch::IntType::get(context);

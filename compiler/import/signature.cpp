@@ -74,8 +74,8 @@ private:
   }
 
   void addTensor(Json &entry, const TensorType &type) {
-    entry["dtype"] = dtypeName(type.dtype);
-    entry["shape"] = Json::array();
+    entry["dtype"] = type.dtype ? Json(dtypeName(*type.dtype)) : Json();
+    entry["shape"] = type.ranked ? Json::array() : Json();
     for (const Dimension &size : type.sizes)
       if (const auto *number = std::get_if<int64_t>(&size))
         entry["shape"].push_back(*number);

@@ -92,7 +92,7 @@ absl::Status GraphReader::readInputs(const jit::Graph &graph) {
     if (value->type()->kind() != c10::TypeKind::TensorType)
       return absl::UnimplementedError("input '" + input.name + "' is a " + value->type()->str() +
                                       "; linalgd takes traced modules whose inputs are tensors");
-    absl::StatusOr<Type> type = inputType(spec);
+    absl::StatusOr<GraphType> type = inputType(spec);
     if (!type.ok())
       return absl::InvalidArgumentError("input '" + input.name +
                                         "': " + std::string(type.status().message()));
@@ -105,7 +105,7 @@ absl::Status GraphReader::readInputs(const jit::Graph &graph) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Type> GraphReader::inputType(const InputSpec &spec) {
+absl::StatusOr<GraphType> GraphReader::inputType(const InputSpec &spec) {
   std::optional<DType> dtype = parseDType(spec.dtype);
   if (!dtype)
     return absl::InvalidArgumentError("unknown dtype '" + spec.dtype + "'");
@@ -125,7 +125,7 @@ absl::StatusOr<Type> GraphReader::inputType(const InputSpec &spec) {
     graph_.symbols.push_back({"s" + std::to_string(graph_.symbols.size()), 0, std::nullopt});
     type.sizes.emplace_back(std::make_shared<const Expression>(std::move(symbol)));
   }
-  return Type::of(std::move(type));
+  return GraphType::of(std::move(type));
 }
 
 absl::Status GraphReader::readNode(const jit::Node &node) {
@@ -263,7 +263,7 @@ absl::Status GraphReader::readOperator(const jit::Node &node) {
 
 // The values that an operator gives back. A list is unpacked where the graph says how long it is.
 Argument GraphReader::result(const jit::Value &value) {
-  Type type = graphType(*value.type());
+  GraphType type = graphType(*value.type());
   if (type.kind == TypeKind::List)
     for (const jit::Use &use : value.uses())
       if (use.user->kind() == c10::prim::ListUnpack) {
@@ -317,7 +317,7 @@ absl::StatusOr<Argument> GraphReader::weight(const at::Tensor &tensor, const std
   type.dtype = *dtype;
   for (int64_t size : weight.shape)
     type.sizes.emplace_back(size);
-  ValueId value = graph_.addValue(Type::of(std::move(type)));
+  ValueId value = graph_.addValue(GraphType::of(std::move(type)));
   weights_.emplace(slot, value);
   graph_.weights.emplace(slot, std::move(weight));
   weightInputs_.push_back({kind, slot, value, {}});
@@ -371,7 +371,7 @@ void GraphReader::refuse(const jit::Node &node, std::string reason) {
   diagnostic.hint = "trace the module with torch.jit.trace, or export it with torch.export";
   // A value that depends on this one is not reported again.
   for (const jit::Value *output : node.outputs())
-    bind(output, Argument{graph_.addValue(Type::of(TypeKind::Any))});
+    bind(output, Argument{graph_.addValue(GraphType::of(TypeKind::Any))});
   unsupported_.push_back(std::move(diagnostic));
 }
 

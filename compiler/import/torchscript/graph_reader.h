@@ -31,7 +31,7 @@ private:
   };
 
   absl::Status readInputs(const torch::jit::Graph &graph);
-  absl::StatusOr<Type> inputType(const InputSpec &spec);
+  absl::StatusOr<GraphType> inputType(const InputSpec &spec);
   absl::Status readNode(const torch::jit::Node &node);
   absl::Status readConstant(const torch::jit::Node &node);
   absl::Status readAttribute(const torch::jit::Node &node);

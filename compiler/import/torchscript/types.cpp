@@ -18,42 +18,42 @@ std::string containerSpec(const char *type, const std::string &context,
 
 } // namespace
 
-Type graphType(const c10::Type &type) {
+GraphType graphType(const c10::Type &type) {
   switch (type.kind()) {
   case c10::TypeKind::TensorType: {
-    Type tensor = Type::of(TypeKind::Tensor);
+    GraphType tensor = GraphType::of(TypeKind::Tensor);
     tensor.tensor.dtype = std::nullopt;
     tensor.tensor.ranked = false;
     return tensor;
   }
   case c10::TypeKind::IntType:
   case c10::TypeKind::SymIntType:
-    return Type::of(TypeKind::Int);
+    return GraphType::of(TypeKind::Int);
   case c10::TypeKind::FloatType:
   case c10::TypeKind::SymFloatType:
-    return Type::of(TypeKind::Float);
+    return GraphType::of(TypeKind::Float);
   case c10::TypeKind::BoolType:
-    return Type::of(TypeKind::Bool);
+    return GraphType::of(TypeKind::Bool);
   case c10::TypeKind::NumberType:
-    return Type::of(TypeKind::Number);
+    return GraphType::of(TypeKind::Number);
   case c10::TypeKind::StringType:
-    return Type::of(TypeKind::String);
+    return GraphType::of(TypeKind::String);
   case c10::TypeKind::DeviceObjType:
-    return Type::of(TypeKind::Device);
+    return GraphType::of(TypeKind::Device);
   case c10::TypeKind::NoneType:
-    return Type::of(TypeKind::None);
+    return GraphType::of(TypeKind::None);
   case c10::TypeKind::ListType:
-    return Type{TypeKind::List, {}, {graphType(*type.containedType(0))}};
+    return GraphType{TypeKind::List, {}, {graphType(*type.containedType(0))}};
   case c10::TypeKind::OptionalType:
-    return Type{TypeKind::Optional, {}, {graphType(*type.containedType(0))}};
+    return GraphType{TypeKind::Optional, {}, {graphType(*type.containedType(0))}};
   case c10::TypeKind::TupleType: {
-    Type tuple = Type::of(TypeKind::Tuple);
+    GraphType tuple = GraphType::of(TypeKind::Tuple);
     for (const c10::TypePtr &element : type.containedTypes())
       tuple.parameters.push_back(graphType(*element));
     return tuple;
   }
   default:
-    return Type::of(TypeKind::Any);
+    return GraphType::of(TypeKind::Any);
   }
 }
 

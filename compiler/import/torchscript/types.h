@@ -13,7 +13,7 @@
 namespace linalgd {
 
 // TorchScript knows that a value is a tensor, and nothing more of it.
-Type graphType(const c10::Type &type);
+GraphType graphType(const c10::Type &type);
 // What a list of this type holds.
 TypeKind elementKind(const c10::Type &list);
 
