@@ -1,0 +1,700 @@
+#include "server/jobs.h"
+
+#include "proto/marshal.h"
+#include "server/logging.h"
+
+#include "google/protobuf/util/time_util.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+#include <future>
+
+namespace linalgd {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr uint32_t kDefaultPage = 100;
+constexpr uint32_t kMaxPage = 1000;
+constexpr char kMissingBlobs[] = "type.googleapis.com/linalgd.v1.MissingBlobs";
+
+absl::Status missingBlobs(const std::vector<Digest> &digests) {
+  absl::Status status = absl::FailedPreconditionError(absl::StrCat(
+      digests.size(), " blobs of the model are missing; upload them, then submit again"));
+  v1::MissingBlobs missing;
+  for (const Digest &digest : digests)
+    missing.add_digests(digest.hex());
+  status.SetPayload(kMissingBlobs, absl::Cord(absl::string_view(missing.SerializeAsString())));
+  return status;
+}
+
+void describe(const CachedArtifact &artifact, const Inspection &inspection, bool cached,
+              v1::Artifact *proto) {
+  proto->set_key(artifact.key.hex());
+  proto->set_stage(std::string(stageName(artifact.stage)));
+  proto->set_cached(cached);
+  for (const CachedFile &file : artifact.files) {
+    v1::ArtifactFile *out = proto->add_files();
+    out->set_name(file.name);
+    out->set_digest(file.digest.hex());
+    out->set_size(file.size);
+    out->set_media_type(file.mediaType);
+  }
+  for (const WeightBinding &weight : inspection.weights)
+    toProto(weight, proto->add_weights());
+  proto->set_signature_json(inspection.signature);
+  proto->set_target(inspection.target);
+}
+
+} // namespace
+
+// One compile. But for the task, guarded by the manager's mutex.
+struct Flight {
+  CompileTask task;
+  std::string client;
+  std::vector<std::shared_ptr<Job>> waiters;
+  std::vector<Digest> requests; // for which byRequest_ may name this flight
+  std::optional<Digest> key;
+  bool running = false;
+  std::string step;
+  std::vector<Diagnostic> diagnostics; // for jobs that join late
+};
+
+// Holds the manager's lock; tells the watches of what happened after it is released.
+class JobManager::Section {
+public:
+  explicit Section(JobManager &manager) : manager_(manager), lock_(manager.mutex_) {}
+  ~Section() {
+    Job::Woken woken = std::exchange(manager_.woken_, {});
+    lock_.unlock();
+    std::ranges::sort(woken);
+    auto repeated = std::ranges::unique(woken);
+    woken.erase(repeated.begin(), repeated.end());
+    for (const std::shared_ptr<JobWatch> &watch : woken)
+      watch->wake_();
+  }
+
+  template <typename Predicate> void wait(std::condition_variable &changed, Predicate predicate) {
+    changed.wait(lock_, predicate);
+  }
+
+private:
+  JobManager &manager_;
+  std::unique_lock<std::mutex> lock_;
+};
+
+class JobManager::FlightListener : public TaskListener {
+public:
+  FlightListener(JobManager &manager, std::shared_ptr<Flight> flight)
+      : manager_(manager), flight_(std::move(flight)) {}
+
+  void stepStarted(std::string_view step) override {
+    Section section(manager_);
+    flight_->step = step;
+    for (const std::shared_ptr<Job> &job : flight_->waiters)
+      job->stepStarted(step, &manager_.woken_);
+  }
+
+  void stepFinished(std::string_view step, std::chrono::microseconds elapsed) override {
+    Section section(manager_);
+    for (const std::shared_ptr<Job> &job : flight_->waiters)
+      job->stepFinished(step, elapsed, &manager_.woken_);
+  }
+
+  void diagnosed(const Diagnostic &diagnostic) override {
+    Section section(manager_);
+    flight_->diagnostics.push_back(diagnostic);
+    for (const std::shared_ptr<Job> &job : flight_->waiters)
+      job->diagnosed(diagnostic, &manager_.woken_);
+  }
+
+  bool inspected(std::shared_ptr<const Inspection> inspection) override {
+    return manager_.inspected(flight_, inspection);
+  }
+
+private:
+  JobManager &manager_;
+  std::shared_ptr<Flight> flight_;
+};
+
+JobWatch::Next JobWatch::next(v1::JobEvent *event) {
+  std::lock_guard lock(manager_->mutex_);
+  if (const v1::JobEvent *next = job_->eventAfter(after_)) {
+    *event = *next;
+    after_ = next->sequence();
+    return Next::Event;
+  }
+  return job_->ended() ? Next::End : Next::Nothing;
+}
+
+JobManager::JobManager(JobOptions options, BlobStore &blobs, ArtifactCache &cache,
+                       JobJournal &journal, Metrics &metrics, MakeWorker makeWorker)
+    : options_(std::move(options)), blobs_(blobs), cache_(cache), journal_(journal),
+      metrics_(metrics), makeWorker_(std::move(makeWorker)),
+      runner_(blobs, cache, metrics, options_.failureTtl) {}
+
+JobManager::~JobManager() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const std::shared_ptr<Flight> &flight : running_)
+      flight->task.cancel.cancel();
+  }
+  queueChanged_.notify_all();
+  deadlinesChanged_.notify_all();
+  for (std::thread &thread : threads_)
+    thread.join();
+  // Acknowledgements that are under way name this object.
+  std::promise<void> written;
+  journal_.sync([&](const absl::Status &) { written.set_value(); });
+  written.get_future().wait();
+}
+
+// --- Start ---
+
+absl::Status JobManager::start() {
+  if (absl::Status recovered = recover(); !recovered.ok())
+    return recovered;
+  for (uint32_t i = 0; i < options_.workers; ++i)
+    threads_.emplace_back([this] { workerLoop(); });
+  threads_.emplace_back([this] { housekeep(); });
+  std::unique_lock lock(mutex_);
+  workersReported_.wait(lock, [this] { return info_ || workersFailed_ == options_.workers; });
+  return info_ ? absl::OkStatus() : workerError_;
+}
+
+CompilerInfo JobManager::compilerInfo() const {
+  std::lock_guard lock(mutex_);
+  return *info_;
+}
+
+absl::Status JobManager::recover() {
+  absl::StatusOr<std::vector<v1::JobRecord>> records = journal_.load();
+  if (!records.ok())
+    return records.status();
+  std::ranges::sort(*records, [](const v1::JobRecord &a, const v1::JobRecord &b) {
+    return a.job().created() < b.job().created();
+  });
+  Section section(*this);
+  for (v1::JobRecord &record : *records)
+    restore(std::move(record));
+  // The oldest ended jobs go first.
+  std::ranges::sort(history_, std::less(), &Job::endedAt);
+  pruneHistory(std::chrono::steady_clock::now());
+  return absl::OkStatus();
+}
+
+void JobManager::restore(v1::JobRecord record) {
+  auto job = std::make_shared<Job>(record.client());
+  job->state() = std::move(*record.mutable_job());
+  job->number = nextNumber_++;
+  job->restarts = record.restarts();
+  if (absl::StatusOr<Digest> digest = Digest::fromHex(record.request_digest()); digest.ok())
+    job->digest = *digest;
+  jobs_[job->state().job_id()] = job;
+  byNumber_[job->number] = job;
+  TimePoint now = std::chrono::steady_clock::now();
+  if (job->ended()) {
+    auto age =
+        TimeUtil::DurationToMilliseconds(TimeUtil::GetCurrentTime() - job->state().finished());
+    job->endedAt = now - std::chrono::milliseconds(std::max<int64_t>(age, 0));
+    job->restoreEnd();
+    history_.push_back(std::move(job));
+    return;
+  }
+
+  unfinished_.insert(job);
+  job->request = std::move(*record.mutable_request());
+  job->resumeNumbering();
+  job->state().clear_timings();
+  job->state().clear_diagnostics();
+  job->state().clear_state();
+  change(*job, v1::JOB_STATE_QUEUED);
+  absl::StatusOr<JobRequest> request =
+      parseRequest(job->request, {options_.timeout, options_.defaultTarget});
+  if (!request.ok())
+    return fail(job, problemOf(request.status(), "invalid-request",
+                               "The server's settings changed since it was submitted"));
+  std::vector<Digest> missing;
+  job->pins = blobs_.pin(request->blobs(), &missing);
+  if (!missing.empty())
+    return fail(job, problemOf(missingBlobs(missing), "missing-blobs",
+                               "Upload the model again, and submit under a new job id"));
+  job->deadline = now + request->timeout;
+  journal_.put(job->record(), nullptr);
+  takeOff(job, *std::move(request));
+}
+
+// --- Submit ---
+
+void JobManager::submit(const v1::SubmitRequest &proto, const std::string &client, Done done) {
+  absl::StatusOr<JobRequest> request =
+      parseRequest(proto, {options_.timeout, options_.defaultTarget});
+  if (!request.ok())
+    return done(request.status());
+
+  // A known id is answered whatever has become of its blobs since.
+  std::shared_ptr<Job> job;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto known = jobs_.find(request->id); known != jobs_.end())
+      job = known->second;
+  }
+  std::optional<Outcome> outcome;
+  std::shared_ptr<const Inspection> inspection;
+  BlobPins pins;
+  if (!job) {
+    std::vector<Digest> missing;
+    std::vector<Digest> blobs = request->blobs();
+    for (const MissingBlob &blob : blobs_.findMissing(blobs))
+      missing.push_back(blob.digest);
+    if (missing.empty())
+      pins = blobs_.pin(blobs, &missing);
+    if (!missing.empty())
+      return done(missingBlobs(missing));
+    for (const Blob &blob : request->model.blobs)
+      if (blobs_.sizeOf(blob.digest) != blob.size)
+        return done(absl::InvalidArgumentError(
+            absl::StrCat("model.blobs: ", blob.digest.hex(), " is not of ", blob.size, " bytes")));
+    Digest digest = request->inspectionDigest();
+    inspection = cache_.findInspection(digest);
+    outcome = runner_.lookUp(inspection ? inspection->keys.back().key : digest);
+  }
+
+  absl::Status refused;
+  std::optional<v1::Job> answer;
+  {
+    Section section(*this);
+    if (auto known = jobs_.find(request->id); known != jobs_.end()) {
+      job = known->second;
+      if (job->digest != request->digest())
+        refused = absl::AlreadyExistsError(absl::StrCat(
+            "job ", request->id, " exists, with another request; choose a new job id"));
+    } else if (refused = admit(*request, !outcome); refused.ok()) {
+      job = createJob(*request, proto, client);
+      job->pins = std::move(pins);
+      job->inspection = std::move(inspection);
+      if (!outcome) {
+        // The record goes ahead of all that may happen to the job.
+        journal_.put(job->record(), acknowledgement(job, std::move(done)));
+        takeOff(job, *std::move(request));
+        return;
+      }
+      // An end that the cache gave can be had again: its record is not waited for.
+      if (auto *served = std::get_if<Served>(&*outcome)) {
+        metrics_.cacheHits.Increment();
+        succeed(job, served->artifact, true);
+      } else {
+        fail(job, std::get<Problem>(*outcome));
+      }
+      answer = job->state();
+    }
+  }
+  if (!refused.ok())
+    return done(refused);
+  if (answer)
+    return done(*std::move(answer));
+  journal_.sync(acknowledgement(job, std::move(done)));
+}
+
+absl::Status JobManager::admit(const JobRequest &request, bool queues) {
+  if (draining_ || stopping_)
+    return absl::UnavailableError("the server is about to stop and takes no new jobs");
+  if (queues && queued_ >= static_cast<int>(options_.maxQueue))
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the queue is full: ", options_.maxQueue, " jobs wait; try again later"));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<Job> JobManager::createJob(const JobRequest &request,
+                                           const v1::SubmitRequest &proto,
+                                           const std::string &client) {
+  auto job = std::make_shared<Job>(client);
+  job->number = nextNumber_++;
+  job->digest = request.digest();
+  job->request = proto;
+  job->deadline = std::chrono::steady_clock::now() + request.timeout;
+  job->state().set_job_id(request.id);
+  job->state().set_label(request.label);
+  *job->state().mutable_created() = TimeUtil::GetCurrentTime();
+  toProto(request.options, job->state().mutable_options());
+  jobs_[request.id] = job;
+  byNumber_[job->number] = job;
+  unfinished_.insert(job);
+  metrics_.jobsSubmitted.Increment();
+  change(*job, v1::JOB_STATE_QUEUED);
+  return job;
+}
+
+// Lets a job join a flight that is under way, or one of its own.
+void JobManager::takeOff(const std::shared_ptr<Job> &job, JobRequest request) {
+  deadlinesChanged_.notify_one();
+  if (job->inspection) {
+    if (auto flight = byKey_.find(job->inspection->keys.back().key); flight != byKey_.end())
+      return join(job, flight->second);
+  }
+  Digest digest = request.inspectionDigest();
+  if (auto pending = byRequest_.find(digest); pending != byRequest_.end()) {
+    if (pending->second.inspection)
+      job->inspection = pending->second.inspection;
+    return join(job, pending->second.flight);
+  }
+  auto flight = std::make_shared<Flight>();
+  flight->task.name = request.id;
+  flight->task.model = std::move(request.model);
+  flight->task.options = std::move(request.options);
+  flight->task.request = digest;
+  flight->client = job->client;
+  flight->requests.push_back(digest);
+  byRequest_[digest] = {flight, nullptr};
+  join(job, flight);
+  queue_.push(flight->client, flight);
+  queueChanged_.notify_one();
+}
+
+void JobManager::join(const std::shared_ptr<Job> &job, const std::shared_ptr<Flight> &flight) {
+  job->flight = flight;
+  flight->waiters.push_back(job);
+  if (!flight->running)
+    return;
+  change(*job, v1::JOB_STATE_RUNNING);
+  if (!flight->step.empty())
+    job->stepStarted(flight->step, &woken_);
+  for (const Diagnostic &diagnostic : flight->diagnostics)
+    job->diagnosed(diagnostic, &woken_);
+}
+
+// Answers once the job is on disk.
+JobJournal::Done JobManager::acknowledgement(const std::shared_ptr<Job> &job, Done done) {
+  return [this, job, done = std::move(done)](const absl::Status &written) {
+    absl::StatusOr<v1::Job> answer = absl::ResourceExhaustedError(
+        absl::StrCat("the job cannot be kept on disk: ", std::string(written.message())));
+    {
+      Section section(*this);
+      if (!written.ok())
+        forget(job);
+      else if (!job->forgotten)
+        answer = job->state();
+    }
+    done(std::move(answer));
+  };
+}
+
+// --- Work ---
+
+void JobManager::workerLoop() {
+  std::unique_ptr<Worker> worker = makeWorker_();
+  reportWorker(worker->info());
+  while (std::shared_ptr<Flight> flight = nextFlight()) {
+    FlightListener listener(*this, flight);
+    flightEnded(flight, runner_.run(*worker, flight->task, listener));
+    if (absl::Status prepared = worker->prepare(); !prepared.ok())
+      logError("worker cannot be started", {{"error", std::string(prepared.message())}});
+  }
+}
+
+void JobManager::reportWorker(const absl::StatusOr<CompilerInfo> &info) {
+  std::lock_guard lock(mutex_);
+  if (info.ok()) {
+    info_ = *info;
+  } else {
+    ++workersFailed_;
+    workerError_ = info.status();
+    logError("worker cannot be started", {{"error", std::string(info.status().message())}});
+  }
+  workersReported_.notify_all();
+}
+
+std::shared_ptr<Flight> JobManager::nextFlight() {
+  Section section(*this);
+  section.wait(queueChanged_, [this] { return stopping_ || !queue_.empty(); });
+  if (stopping_)
+    return nullptr;
+  std::shared_ptr<Flight> flight = queue_.pop();
+  flight->running = true;
+  running_.insert(flight);
+  for (const std::shared_ptr<Job> &job : flight->waiters)
+    change(*job, v1::JOB_STATE_RUNNING);
+  return flight;
+}
+
+bool JobManager::inspected(const std::shared_ptr<Flight> &flight,
+                           const std::shared_ptr<const Inspection> &inspection) {
+  Section section(*this);
+  if (flight->waiters.empty())
+    return false;
+  for (const std::shared_ptr<Job> &job : flight->waiters)
+    job->inspection = inspection;
+  flight->key = inspection->keys.back().key;
+  auto [entry, first] = byKey_.try_emplace(*flight->key, flight);
+  byRequest_[flight->task.request] = {entry->second, inspection};
+  if (first)
+    return true;
+  // Another flight has the same key: its end will be ours as well.
+  std::shared_ptr<Flight> other = entry->second;
+  other->requests.push_back(flight->task.request);
+  for (const std::shared_ptr<Job> &job : flight->waiters) {
+    job->flight = other;
+    other->waiters.push_back(job);
+    for (const Diagnostic &diagnostic : other->diagnostics)
+      job->diagnosed(diagnostic, &woken_);
+  }
+  flight->waiters.clear();
+  return false;
+}
+
+void JobManager::flightEnded(const std::shared_ptr<Flight> &flight,
+                             std::optional<Outcome> outcome) {
+  Section section(*this);
+  running_.erase(flight);
+  unregister(flight);
+  std::vector<std::shared_ptr<Job>> waiters = std::exchange(flight->waiters, {});
+  // Killed because the daemon stops: the journal has the jobs.
+  if (stopping_ && flight->task.cancel.cancelled())
+    return;
+  bool compiled = false;
+  for (size_t i = 0; i < waiters.size() && outcome; ++i) {
+    if (auto *served = std::get_if<Served>(&*outcome)) {
+      compiled = !served->cached;
+      succeed(waiters[i], served->artifact, served->cached || i > 0);
+    } else {
+      compiled = flight->key.has_value();
+      fail(waiters[i], std::get<Problem>(*outcome));
+    }
+    (!compiled ? metrics_.cacheHits
+     : i == 0  ? metrics_.cacheMisses
+               : metrics_.cacheJoined)
+        .Increment();
+  }
+}
+
+void JobManager::unregister(const std::shared_ptr<Flight> &flight) {
+  for (const Digest &request : flight->requests)
+    if (auto entry = byRequest_.find(request);
+        entry != byRequest_.end() && entry->second.flight == flight)
+      byRequest_.erase(entry);
+  if (!flight->key)
+    return;
+  if (auto entry = byKey_.find(*flight->key); entry != byKey_.end() && entry->second == flight)
+    byKey_.erase(entry);
+}
+
+// --- Ends ---
+
+void JobManager::succeed(const std::shared_ptr<Job> &job, const CachedArtifact &artifact,
+                         bool cached) {
+  describe(artifact, *job->inspection, cached, job->state().mutable_artifact());
+  metrics_.jobsSucceeded.Increment();
+  end(job, v1::JOB_STATE_SUCCEEDED);
+}
+
+void JobManager::fail(const std::shared_ptr<Job> &job, const Problem &problem) {
+  *job->state().mutable_failure() =
+      toFailure(problem, job->inspection ? &job->inspection->sourceMap : nullptr);
+  metrics_.jobsFailed.Increment();
+  logInfo("job failed", {{"job", job->state().job_id()},
+                         {"code", job->state().failure().code()},
+                         {"error", job->state().failure().message()}});
+  end(job, v1::JOB_STATE_FAILED);
+}
+
+void JobManager::end(const std::shared_ptr<Job> &job, v1::JobState state) {
+  change(*job, state);
+  job->endedAt = std::chrono::steady_clock::now();
+  job->flight.reset();
+  job->inspection.reset();
+  job->request.Clear();
+  job->pins = BlobPins();
+  unfinished_.erase(job);
+  history_.push_back(job);
+  journal_.put(job->record(), nullptr);
+  pruneHistory(job->endedAt);
+  if (unfinished_.empty())
+    idle_.notify_all();
+}
+
+// Takes a job out of its flight, and ends the flight with its last job.
+void JobManager::leave(const std::shared_ptr<Job> &job) {
+  std::shared_ptr<Flight> flight = std::exchange(job->flight, nullptr);
+  if (!flight)
+    return;
+  std::erase(flight->waiters, job);
+  if (!flight->waiters.empty())
+    return;
+  flight->task.cancel.cancel();
+  unregister(flight);
+  if (!flight->running)
+    queue_.remove(flight);
+}
+
+// As if the job had never been.
+void JobManager::forget(const std::shared_ptr<Job> &job) {
+  job->forgotten = true;
+  leave(job);
+  if (!job->ended())
+    change(*job, v1::JOB_STATE_CANCELLED);
+  unfinished_.erase(job);
+  std::erase(history_, job);
+  byNumber_.erase(job->number);
+  jobs_.erase(job->state().job_id());
+  if (unfinished_.empty())
+    idle_.notify_all();
+}
+
+void JobManager::pruneHistory(TimePoint now) {
+  while (!history_.empty() && (history_.size() > options_.history ||
+                               history_.front()->endedAt + options_.historyAge < now)) {
+    std::shared_ptr<Job> job = history_.front();
+    history_.pop_front();
+    byNumber_.erase(job->number);
+    jobs_.erase(job->state().job_id());
+    journal_.remove(job->state().job_id());
+  }
+}
+
+void JobManager::expireJobs(TimePoint now) {
+  std::vector<std::shared_ptr<Job>> late;
+  std::ranges::copy_if(unfinished_, std::back_inserter(late),
+                       [&](const std::shared_ptr<Job> &job) { return job->deadline <= now; });
+  for (const std::shared_ptr<Job> &job : late) {
+    bool queued = job->state().state() == v1::JOB_STATE_QUEUED;
+    std::string where = queued ? "while it waited for a worker"
+                               : absl::StrCat("in step '", job->state().step(), "'");
+    leave(job);
+    fail(job,
+         problemOf(absl::DeadlineExceededError(absl::StrCat("the job's time was over ", where)),
+                   queued ? "queue-timeout" : "worker-timeout",
+                   "Ask for a longer timeout, up to the server's job-timeout"));
+  }
+}
+
+void JobManager::housekeep() {
+  TimePoint wakeAt = std::chrono::steady_clock::now();
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (stopping_)
+        return;
+      wakeAt = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+      for (const std::shared_ptr<Job> &job : unfinished_)
+        wakeAt = std::min(wakeAt, job->deadline);
+      deadlinesChanged_.wait_until(lock, wakeAt);
+      if (stopping_)
+        return;
+    }
+    Section section(*this);
+    TimePoint now = std::chrono::steady_clock::now();
+    expireJobs(now);
+    pruneHistory(now);
+  }
+}
+
+// --- Questions ---
+
+absl::StatusOr<std::shared_ptr<Job>> JobManager::find(const std::string &id) const {
+  if (absl::Status checked = checkJobId(id); !checked.ok())
+    return checked;
+  if (auto job = jobs_.find(id); job != jobs_.end())
+    return job->second;
+  return absl::NotFoundError(
+      absl::StrCat("there is no job ", id, ": it never was, or it ended too long ago"));
+}
+
+absl::StatusOr<v1::Job> JobManager::get(const std::string &id) {
+  std::lock_guard lock(mutex_);
+  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  if (!job.ok())
+    return job.status();
+  return (*job)->state();
+}
+
+absl::StatusOr<v1::Job> JobManager::cancel(const std::string &id) {
+  Section section(*this);
+  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  if (!job.ok())
+    return job.status();
+  if (!(*job)->ended()) {
+    leave(*job);
+    metrics_.jobsCancelled.Increment();
+    end(*job, v1::JOB_STATE_CANCELLED);
+  }
+  return (*job)->state();
+}
+
+absl::StatusOr<v1::ListResponse> JobManager::list(const v1::ListRequest &request) {
+  uint64_t before = UINT64_MAX;
+  if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &before))
+    return absl::InvalidArgumentError("page_token: not one that List answered with");
+  if (request.page_size() > kMaxPage)
+    return absl::InvalidArgumentError(absl::StrCat("page_size: at most ", kMaxPage));
+  uint32_t size = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  v1::ListResponse response;
+  std::lock_guard lock(mutex_);
+  for (auto entry = byNumber_.lower_bound(before); entry != byNumber_.begin();) {
+    const Job &job = *(--entry)->second;
+    if (!request.states().empty() &&
+        std::ranges::find(request.states(), job.state().state()) == request.states().end())
+      continue;
+    if (static_cast<uint32_t>(response.jobs_size()) == size) {
+      response.set_next_page_token(absl::StrCat(std::next(entry)->first));
+      break;
+    }
+    *response.add_jobs() = job.summary();
+  }
+  return response;
+}
+
+absl::StatusOr<std::shared_ptr<JobWatch>>
+JobManager::watch(const std::string &id, uint64_t afterSequence, std::function<void()> wake) {
+  std::lock_guard lock(mutex_);
+  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  if (!job.ok())
+    return job.status();
+  auto watch = std::make_shared<JobWatch>();
+  watch->manager_ = this;
+  watch->job_ = *job;
+  watch->after_ = afterSequence;
+  watch->wake_ = std::move(wake);
+  (*job)->watches.push_back(watch);
+  return watch;
+}
+
+// --- Drain ---
+
+void JobManager::drain() {
+  std::lock_guard lock(mutex_);
+  draining_ = true;
+}
+
+bool JobManager::draining() const {
+  std::lock_guard lock(mutex_);
+  return draining_;
+}
+
+bool JobManager::waitUntilIdle(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_until(lock, deadline, [this] { return unfinished_.empty(); });
+}
+
+size_t JobManager::unfinished() const {
+  std::lock_guard lock(mutex_);
+  return unfinished_.size();
+}
+
+void JobManager::change(Job &job, v1::JobState state) {
+  auto countIn = [this](v1::JobState which, int by) {
+    if (which == v1::JOB_STATE_QUEUED)
+      queued_ += by;
+    if (which == v1::JOB_STATE_RUNNING)
+      runningJobs_ += by;
+  };
+  countIn(job.state().state(), -1);
+  job.setState(state, &woken_);
+  countIn(state, 1);
+  metrics_.jobsQueued.Set(queued_);
+  metrics_.jobsRunning.Set(runningJobs_);
+}
+
+} // namespace linalgd
