@@ -94,6 +94,8 @@ absl::StatusOr<JobInfo> jobFromProto(const v1::Job &proto) {
   job.step = proto.step();
   job.emit = proto.options().emit();
   job.target = proto.options().target();
+  if (v1::WeightsMode_IsValid(proto.options().weights()))
+    job.weights = static_cast<WeightsMode>(proto.options().weights());
   job.created = timeFromProto(proto.has_created(), proto.created());
   job.started = timeFromProto(proto.has_started(), proto.started());
   job.finished = timeFromProto(proto.has_finished(), proto.finished());

@@ -87,8 +87,9 @@ struct JobInfo {
   std::optional<Artifact> artifact; // Succeeded
   std::optional<Failure> failure;   // Failed
   std::vector<Diagnostic> diagnostics;
-  std::string emit;
+  std::string emit; // as asked for, as are the next two
   std::string target;
+  WeightsMode weights = WeightsMode::Embed;
 
   bool done() const { return state >= JobState::Succeeded; }
 };

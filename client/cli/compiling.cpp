@@ -1,0 +1,178 @@
+#include "client/cli/compiling.h"
+
+#include "client/cli/format.h"
+#include "client/cli/interrupt.h"
+
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include <unistd.h>
+
+namespace linalgd::cli {
+namespace {
+
+std::string beside(const std::string &output, const std::string &name) {
+  std::filesystem::path extension = std::filesystem::path(name).extension();
+  return std::filesystem::path(output).replace_extension(extension);
+}
+
+absl::StatusOr<int64_t> parseDimension(std::string_view text) {
+  if (text == "?" || text == "-1")
+    return -1;
+  int64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", std::string(text), "' is no dimension; write a size, or ? where it varies"));
+  return value;
+}
+
+std::string withoutBlanks(std::string text) {
+  std::erase(text, ' ');
+  return text;
+}
+
+} // namespace
+
+absl::StatusOr<InputSpec> parseInputSpec(const std::string &given) {
+  std::string text = withoutBlanks(given);
+  size_t open = text.find('[');
+  size_t colon = text.substr(0, open).rfind(':');
+  bool named = colon != std::string::npos;
+  if (open == std::string::npos || !text.ends_with("]") || (named && colon == 0) ||
+      open == (named ? colon + 1 : 0))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", given,
+        "' describes no input; write NAME:DTYPE[SHAPE], as in 'x:float32[?,3,224,224]'"));
+  InputSpec spec;
+  if (named)
+    spec.name = text.substr(0, colon);
+  size_t dtype = named ? colon + 1 : 0;
+  spec.dtype = text.substr(dtype, open - dtype);
+  std::string_view sizes = std::string_view(text).substr(open + 1, text.size() - open - 2);
+  while (!sizes.empty()) {
+    size_t comma = std::min(sizes.find(','), sizes.size());
+    absl::StatusOr<int64_t> size = parseDimension(sizes.substr(0, comma));
+    if (!size.ok())
+      return size.status();
+    spec.shape.push_back(*size);
+    sizes.remove_prefix(std::min(comma + 1, sizes.size()));
+  }
+  return spec;
+}
+
+absl::StatusOr<client::SubmitOptions> CompileArguments::toSubmitOptions() const {
+  client::SubmitOptions submit;
+  Options &options = submit.options;
+  // The parser takes no other names.
+  options.emit = parseStage(emit).value();
+  options.weights = parseWeightsMode(weights).value();
+  options.locations = parseLocationsMode(locations).value();
+  options.target = target;
+  options.entry = entry;
+  options.keepOps = keepOps;
+  for (const std::string &input : inputs) {
+    absl::StatusOr<InputSpec> spec = parseInputSpec(input);
+    if (!spec.ok())
+      return spec.status();
+    options.inputs.push_back(std::move(*spec));
+  }
+  if (timeout > 0)
+    submit.timeout = client::milliseconds(std::llround(timeout * 1000));
+  submit.label = std::filesystem::path(model).filename();
+  return submit;
+}
+
+absl::StatusOr<client::Job> submit(client::Client &client, const client::ModelSource &model,
+                                   const CompileArguments &arguments, Progress &progress) {
+  absl::StatusOr<client::SubmitOptions> options = arguments.toSubmitOptions();
+  if (!options.ok())
+    return options.status();
+  progress.step("submitting to " + client.address());
+  Interrupt::Scope scope([] {}); // the upload ends at its next piece
+  return client.submit(model, *options, progress.transfer("uploading"));
+}
+
+absl::StatusOr<client::JobInfo> follow(const client::Job &job, Progress &progress) {
+  if (job.submitted().done())
+    return job.submitted();
+  Interrupt::Scope scope([&] {
+    progress.step("cancelling");
+    job.cancel().status().IgnoreError(); // `wait` reports a server that is gone
+  });
+  progress.step("queued");
+  return job.wait([&](const client::JobEvent &event) {
+    switch (event.kind) {
+    case client::JobEvent::Kind::State:
+      if (event.job.state == client::JobState::Running && !event.job.step.empty())
+        progress.step("compiling: " + event.job.step);
+      break;
+    case client::JobEvent::Kind::StageStarted:
+      progress.step("compiling: " + event.stage.stage);
+      break;
+    case client::JobEvent::Kind::StageFinished:
+      progress.line("  " + event.stage.stage + ": " + formatDuration(event.stage.elapsed));
+      break;
+    case client::JobEvent::Kind::Diagnostic:
+      break; // `report` prints them with the job
+    }
+  });
+}
+
+int report(const client::JobInfo &job, const std::string &model) {
+  bool colour = colourOnStderr();
+  for (const Diagnostic &diagnostic : job.failure ? job.failure->diagnostics : job.diagnostics)
+    std::fputs(formatDiagnostic(diagnostic, model, colour).c_str(), stderr);
+  if (job.state == client::JobState::Succeeded)
+    return kOk;
+  if (job.state == client::JobState::Cancelled) {
+    std::fprintf(stderr, "linalgc: job %s was cancelled\n", job.id.c_str());
+    return Interrupt::requested() ? kInterrupted : kStopped;
+  }
+  std::string code = job.failure ? job.failure->code : "UNKNOWN";
+  std::fprintf(stderr, "linalgc: %s: %s [%s]\n", model.c_str(),
+               job.failure ? job.failure->message.c_str() : "the job failed", code.c_str());
+  return code == "DEADLINE_EXCEEDED" ? kStopped : kFailed;
+}
+
+absl::StatusOr<std::vector<SavedFile>>
+saveArtifact(client::Client &client, const client::JobInfo &job, const std::string &output,
+             const client::ModelSource *local, Progress &progress) {
+  const client::Artifact &artifact = *job.artifact;
+  std::vector<SavedFile> saved;
+  bool external = job.weights == WeightsMode::External;
+  if (output == "-") {
+    if (external || artifact.files.size() > 1)
+      return absl::InvalidArgumentError(
+          "an artifact of several files does not go to standard output; give -o FILE");
+    std::fflush(stdout);
+    if (absl::Status status = client.download(artifact.files[0], STDOUT_FILENO); !status.ok())
+      return status;
+    return std::vector<SavedFile>{{"-", artifact.files[0].size}};
+  }
+  Interrupt::Scope scope([] {}); // the download ends at its next piece
+  for (const client::ArtifactFile &file : artifact.files) {
+    std::string path = saved.empty() ? output : beside(output, file.name);
+    absl::Status status = client.download(file, path, progress.transfer("downloading"));
+    if (!status.ok())
+      return status;
+    saved.push_back({path, file.size});
+  }
+  std::string weights = beside(output, "model.safetensors");
+  bool there = std::ranges::find(saved, weights, &SavedFile::path) != saved.end();
+  if (external && !there) {
+    absl::Status status =
+        client.saveWeights(artifact, weights, local, progress.transfer("saving weights"));
+    if (!status.ok())
+      return status;
+    saved.push_back({weights, std::filesystem::file_size(weights)});
+  }
+  return saved;
+}
+
+} // namespace linalgd::cli
