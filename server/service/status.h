@@ -4,13 +4,10 @@
 #include "absl/status/status.h"
 #include "grpcpp/support/status.h"
 
-#include <string>
-
 namespace linalgd {
 
-// The codes of both are the same numbers.
-inline grpc::Status toGrpc(const absl::Status &status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
+// The codes of both are the same numbers. Payloads that are messages (their type URLs begin with
+// type.googleapis.com/) become the details of `grpc-status-details-bin`.
+grpc::Status toGrpc(const absl::Status &status);
 
 } // namespace linalgd
