@@ -167,6 +167,7 @@ class Torch_SchemaOp<string qualified, dag ins_, dag outs_, list<Trait> traits =
   code definition = "";
   // The in-place twin ("relu_"), which has the same arguments and writes the result to the first.
   bit inPlace = 0;
+  string inPlaceName = ""; // where its overload has another name: "aten.pow_.Scalar"
   // Reads random numbers: neither removable duplicates nor foldable.
   bit random = 0;
 
@@ -189,8 +190,8 @@ class Torch_SchemaOp<string qualified, dag ins_, dag outs_, list<Trait> traits =
     static bool isCompatibleReturnTypes(::mlir::TypeRange inferred, ::mlir::TypeRange actual) {
       return ::linalgd::torch::areCompatible(inferred, actual);
     }
-    static ::llvm::LogicalResult infer(Adaptor op, ::linalgd::torch::Inference &r)}]
-    # !if(!empty(infer), ";\n", " { return " # infer # "; }\n") # declaration;
+    static ::llvm::LogicalResult infer(Adaptor op, ::linalgd::torch::Inference &r);
+  }] # declaration;
   let extraClassDefinition = [{
     ::llvm::LogicalResult $cppClass::inferReturnTypes(
         ::mlir::MLIRContext *context, ::std::optional<::mlir::Location> location,
@@ -199,7 +200,10 @@ class Torch_SchemaOp<string qualified, dag ins_, dag outs_, list<Trait> traits =
       ::linalgd::torch::Inference inference(context, location, getOperationName(), operands, types);
       return infer(Adaptor(operands), inference);
     }
-  }] # definition;
+  }] # !if(!empty(infer), "",
+           "::llvm::LogicalResult $cppClass::infer(Adaptor op, ::linalgd::torch::Inference &r) { return "
+             # infer # "; }\n")
+     # definition;
 }
 class AtenOp<string name, dag ins_, dag outs_, list<Trait> traits = []>
     : Torch_SchemaOp<"aten." # name, ins_, outs_, traits>;

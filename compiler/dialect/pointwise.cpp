@@ -11,6 +11,10 @@ Value ScalarBuilder::constant(double value) {
   return arith::ConstantOp::create(*this, getIntegerAttr(type, static_cast<int64_t>(value)));
 }
 
+Value ScalarBuilder::truth(unsigned index) {
+  return convertScalar(*this, raw[index], rawDtypes[index], getI1Type());
+}
+
 Value ScalarBuilder::add(Value a, Value b) {
   if (isFloat())
     return make<arith::AddFOp>(a, b);
@@ -102,26 +106,36 @@ LogicalResult lowerPointwise(Lowering &b, PointwiseBody body, Type compute) {
   if (isComplexDtype(compute))
     return b.unsupported("complex numbers are not supported yet");
 
-  SmallVector<Value> inputs, values(b.operands.size());
-  SmallVector<std::pair<unsigned, Type>> tensors;
+  // Numbers are converted once, before the loop.
+  SmallVector<Value> inputs, raw(b.operands.size()), values(b.operands.size());
+  SmallVector<Type> dtypes(b.operands.size());
+  SmallVector<unsigned> tensors;
   for (auto [index, operand] : llvm::enumerate(b.operands)) {
-    Value original = b.op->getOperand(index);
-    if (isa<RankedTensorType>(operand.getType())) {
-      inputs.push_back(operand);
-      tensors.push_back({index, dtypeOf(original)});
-    } else if (Type dtype = dtypeOf(strip(original))) {
+    Value original = strip(b.op->getOperand(index));
+    dtypes[index] = dtypeOf(original);
+    if (isTensor(original.getType())) {
+      Value tensor = isTensor(operand.getType()) ? b.lowered(original) : operand;
+      if (!isa<RankedTensorType>(tensor.getType()))
+        return b.unsupported("the rank or dtype of an operand is unknown");
+      inputs.push_back(tensor);
+      tensors.push_back(index);
+    } else if (dtypes[index]) {
       // An optional number arrives behind a derefine.
-      Value number = operand.getType().isIntOrFloat() ? operand : b.lowered(original);
-      values[index] = convertScalar(b, number, dtype, compute);
+      raw[index] = operand.getType().isIntOrFloat() ? operand : b.lowered(original);
+      values[index] = convertScalar(b, raw[index], dtypes[index], compute);
     }
   }
   if (inputs.empty())
-    return b.unsupported("there is no tensor of known rank among the operands");
+    return b.unsupported("there is no tensor among the operands");
   Value output =
       b.elementwise(inputs, lowerDtype(result), [&](ImplicitLocOpBuilder &nested, ValueRange args) {
         ScalarBuilder scalar(nested.getLoc(), nested, compute);
-        for (auto [arg, tensor] : llvm::zip_equal(args, tensors))
-          values[tensor.first] = convertScalar(scalar, arg, tensor.second, compute);
+        for (auto [arg, index] : llvm::zip_equal(args, tensors)) {
+          raw[index] = arg;
+          values[index] = convertScalar(scalar, arg, dtypes[index], compute);
+        }
+        scalar.raw = raw;
+        scalar.rawDtypes = dtypes;
         Value value = body(scalar, values);
         bool isPredicate = value.getType().isInteger(1);
         return convertScalar(scalar, value, isPredicate ? scalar.getI1Type() : compute, result);

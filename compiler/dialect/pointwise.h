@@ -18,6 +18,12 @@ public:
   const mlir::Type dtype; // the compute dtype, with signedness
   const mlir::Type type;  // as it is in linalg
 
+  // The operands before their conversion, and their dtypes; null where `x` is.
+  llvm::ArrayRef<mlir::Value> raw;
+  llvm::ArrayRef<mlir::Type> rawDtypes;
+  // Operand `index` as a condition: not zero.
+  mlir::Value truth(unsigned index);
+
   bool isFloat() const { return isFloatDtype(dtype); }
   bool isUnsigned() const { return isUnsignedDtype(dtype); }
 

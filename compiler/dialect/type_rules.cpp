@@ -1,5 +1,5 @@
 // PyTorch's type rules (type_rules.h).
-#include "compiler/dialect/torch.h"
+#include "compiler/dialect/matchers.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -164,7 +164,10 @@ Type resultDtype(TypeRange operands) {
   return combineCategories(dimensioned, combineCategories(zeroDim, wrapped));
 }
 
-Type resultDtype(ValueRange operands) { return resultDtype(operands.getTypes()); }
+Type resultDtype(ValueRange operands) {
+  return resultDtype(
+      llvm::map_to_vector(operands, [](Value operand) { return strip(operand).getType(); }));
+}
 
 Type floatDtype(Type dtype) {
   if (!dtype || isFloatDtype(dtype) || isComplexDtype(dtype))
@@ -296,7 +299,9 @@ LogicalResult Inference::sameFloat(Value like) {
 
 LogicalResult Inference::broadcastAs(ValueRange operands, Type dtype) {
   std::string message;
-  std::optional<Sizes> sizes = broadcastSizes(operands.getTypes(), message);
+  SmallVector<Type> types =
+      llvm::map_to_vector(operands, [](Value operand) { return strip(operand).getType(); });
+  std::optional<Sizes> sizes = broadcastSizes(types, message);
   return sizes ? tensor(*sizes, dtype) : error(message);
 }
 LogicalResult Inference::broadcast(ValueRange operands) {

@@ -1,0 +1,59 @@
+// Elementwise ops with more than a scalar expression.
+#include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/dialect/pointwise.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace linalgd::torch {
+
+LogicalResult LogSigmoidForwardOp::infer(Adaptor op, Inference &r) {
+  if (failed(r.same(op.getSelf())))
+    return failure();
+  return r.tensor(SmallVector<int64_t>{0}, dtypeOf(op.getSelf())); // the buffer of the CPU's kernel
+}
+
+LogicalResult LogSigmoidForwardOp::decompose(Decomposition &b) {
+  if (!getBuffer().use_empty())
+    return failure();
+  Value output = LogSigmoidOp::create(b, getSelf());
+  b.rewriter.replaceAllUsesWith(getOutput(), b.staticCast(output, getOutput().getType()));
+  b.rewriter.eraseOp(*this);
+  return success();
+}
+
+LogicalResult PreluOp::lowerToLinalg(Lowering &b) {
+  Adaptor op(b.operands);
+  auto self = dyn_cast<RankedTensorType>(op.getSelf().getType());
+  auto weightType = dyn_cast<RankedTensorType>(op.getWeight().getType());
+  if (!self || !weightType)
+    return b.unsupported("the rank of an operand is unknown");
+  // The weight's channels against dimension 1.
+  Value weight = op.getWeight();
+  if (weightType.getRank() == 1 && self.getRank() > 2) {
+    SmallVector<int64_t> shape(self.getRank() - 1, 1);
+    shape[0] = weightType.getDimSize(0);
+    ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, self.getRank() - 1));
+    weight =
+        tensor::ExpandShapeOp::create(b, RankedTensorType::get(shape, weightType.getElementType()),
+                                      weight, ArrayRef<ReassociationIndices>{all});
+  } else if (weightType.getRank() == 1 && self.getRank() == 1) {
+    weight =
+        tensor::CollapseShapeOp::create(b, RankedTensorType::get({}, weightType.getElementType()),
+                                        weight, ArrayRef<ReassociationIndices>{});
+  }
+  Type dtype = b.resultDtype();
+  Value result =
+      b.elementwise({op.getSelf(), weight}, self.getElementType(),
+                    [&](ImplicitLocOpBuilder &nested, ValueRange x) {
+                      ScalarBuilder s(nested.getLoc(), nested, computeDtype(dtype));
+                      Value value = convertScalar(s, x[0], dtype, s.dtype);
+                      Value slope = convertScalar(s, x[1], dtype, s.dtype);
+                      Value y = s.select(s.gt(value, s.constant(0)), value, s.mul(value, slope));
+                      return convertScalar(s, y, s.dtype, dtype);
+                    });
+  return b.replace(result);
+}
+
+} // namespace linalgd::torch

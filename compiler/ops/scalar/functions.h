@@ -1,0 +1,55 @@
+// What the records of this family call: folding and lowering of numbers.
+#pragma once
+
+#include "compiler/dialect/builders.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/STLExtras.h"
+
+namespace linalgd::torch {
+
+// Python's // and %; 0 is returned for a zero divisor only after the caller has refused it.
+int64_t floorDivide(int64_t a, int64_t b);
+int64_t pythonModulo(int64_t a, int64_t b);
+
+std::optional<double> constantNumber(mlir::Attribute attribute);
+mlir::Attribute numberAttr(mlir::Operation *op, int64_t value);
+mlir::Attribute numberAttr(mlir::Operation *op, double value);
+// Whether integer division by this constant has no result.
+bool isZeroDivisor(mlir::Operation *op, llvm::ArrayRef<mlir::Attribute> operands);
+
+// Applies `compute`, over two int64_t or two double (the second is 0 for a single operand), to
+// constant operands.
+template <typename Compute>
+mlir::OpFoldResult foldNumbers(mlir::Operation *op, llvm::ArrayRef<mlir::Attribute> operands,
+                               Compute compute) {
+  using Number = std::decay_t<typename llvm::function_traits<Compute>::template arg_t<0>>;
+  Number values[2] = {0, 0};
+  for (auto [index, attribute] : llvm::enumerate(operands)) {
+    if (auto integer = llvm::dyn_cast_if_present<mlir::IntegerAttr>(attribute)) {
+      bool isBool = integer.getType().isInteger(1);
+      values[index] = static_cast<Number>(isBool ? integer.getValue().getBoolValue()
+                                                 : integer.getValue().getSExtValue());
+    } else if (std::optional<double> number = constantNumber(attribute)) {
+      values[index] = static_cast<Number>(*number);
+    } else {
+      return {};
+    }
+  }
+  if (isZeroDivisor(op, operands))
+    return {};
+  return numberAttr(op, compute(values[0], values[1]));
+}
+
+mlir::Value lowerModulo(Lowering &b, mlir::Value x, mlir::Value y);
+mlir::Value toFloat(Lowering &b, mlir::Value number);
+mlir::Value toInteger(Lowering &b, mlir::Value number);
+
+llvm::LogicalResult inferItem(Inference &r, mlir::Value tensor);
+llvm::LogicalResult lowerItem(Lowering &b);
+mlir::OpFoldResult foldSize(mlir::Value tensor, mlir::Value dim);
+llvm::LogicalResult lowerSize(Lowering &b);
+mlir::OpFoldResult foldNumel(mlir::Value tensor);
+llvm::LogicalResult lowerNumel(Lowering &b);
+
+} // namespace linalgd::torch
