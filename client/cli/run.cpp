@@ -267,10 +267,8 @@ int Run::run() {
     absl::StatusOr<std::vector<Tensor>> result = executable.call(*tensors);
     times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now() - started));
-    if (!result.ok()) {
-      session.fail(result.status());
-      return absl::IsInvalidArgument(result.status()) ? kUsage : kFailed;
-    }
+    if (!result.ok())
+      return session.fail(result.status()) == kUsage ? kUsage : kFailed;
     outputs = std::move(*result);
   }
   Json json = {{"model", arguments.model}, {"outputs", Json::array()}};

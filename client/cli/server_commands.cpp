@@ -50,7 +50,7 @@ absl::Status listJobs(const Session &session, client::Client &client,
       return page.status();
     for (client::JobInfo &job : page->jobs)
       jobs.push_back(std::move(job));
-    token = page->nextPageToken;
+    token = page->jobs.empty() ? "" : page->nextPageToken;
   } while (!token.empty() && jobs.size() < limit);
   if (session.json) {
     Json list = Json::array();

@@ -93,7 +93,8 @@ grpc::Status FakeServer::List(grpc::ServerContext *, const v1::ListRequest *requ
                               v1::ListResponse *response) {
   for (const v1::SubmitRequest &submit : submits)
     response->add_jobs()->set_job_id(submit.job_id());
-  response->set_next_page_token(request->page_token() + "x");
+  if (!request->page_token().empty())
+    response->set_next_page_token(request->page_token() + "x");
   return grpc::Status::OK;
 }
 
