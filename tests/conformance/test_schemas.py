@@ -15,9 +15,7 @@ def registry() -> dict[str, str]:
     """PyTorch's schemas by qualified name ("aten::add.Tensor"), in our spelling."""
     torch._C._jit_get_operation("aten::add")  # fills the registry of TorchScript's own ops
     return {
-        schema.name + ("." + schema.overload_name if schema.overload_name else ""): normalize(
-            str(schema)
-        )
+        schema.name + ("." + schema.overload_name if schema.overload_name else ""): normalize(str(schema))
         for schema in torch._C._jit_get_all_schemas()
     }
 

@@ -48,7 +48,9 @@ def Aten_NegOp : Unary<"neg", "s.neg(x[0])">;
 def Aten_AbsOp : Unary<"abs", "s.abs(x[0])">;
 def Aten_SignOp : Unary<"sign", "sign(s, x[0])">;
 def Aten_SgnOp : Unary<"sgn", "sign(s, x[0])">;
-def Aten_SquareOp : Unary<"square", "s.mul(x[0], x[0])">;
+def Aten_SquareOp : Pointwise<"square", (ins Tensor:$self),
+    "r.sameSizes(op.getSelf(), isBoolDtype(dtypeOf(op.getSelf())) ? r.si64() : dtypeOf(op.getSelf()))",
+    "s.mul(x[0], x[0])">;
 def Aten_FracOp : Unary<"frac", "s.sub(x[0], s.make<math::TruncOp>(x[0]))">;
 def Aten_FloorOp : Rounding<"floor", "math::FloorOp">;
 def Aten_CeilOp : Rounding<"ceil", "math::CeilOp">;
