@@ -5,7 +5,6 @@
 
 #include "google/protobuf/util/time_util.h"
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
@@ -16,8 +15,6 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-constexpr uint32_t kDefaultPage = 100;
-constexpr uint32_t kMaxPage = 1000;
 constexpr char kMissingBlobs[] = "type.googleapis.com/linalgd.v1.MissingBlobs";
 
 absl::Status missingBlobs(const std::vector<Digest> &digests) {
@@ -133,7 +130,8 @@ JobManager::JobManager(JobOptions options, BlobStore &blobs, ArtifactCache &cach
                        JobJournal &journal, Metrics &metrics, MakeWorker makeWorker)
     : options_(std::move(options)), blobs_(blobs), cache_(cache), journal_(journal),
       metrics_(metrics), makeWorker_(std::move(makeWorker)),
-      runner_(blobs, cache, metrics, options_.failureTtl) {}
+      runner_(blobs, cache, metrics, options_.failureTtl),
+      table_(options_.history, options_.historyAge) {}
 
 JobManager::~JobManager() {
   {
@@ -147,9 +145,9 @@ JobManager::~JobManager() {
   for (std::thread &thread : threads_)
     thread.join();
   // Acknowledgements that are under way name this object.
-  std::promise<void> written;
-  journal_.sync([&](const absl::Status &) { written.set_value(); });
-  written.get_future().wait();
+  auto written = std::make_shared<std::promise<void>>();
+  journal_.sync([written](const absl::Status &) { written->set_value(); });
+  written->get_future().wait();
 }
 
 // --- Start ---
@@ -180,28 +178,24 @@ absl::Status JobManager::recover() {
   Section section(*this);
   for (v1::JobRecord &record : *records)
     restore(std::move(record));
-  // The oldest ended jobs go first.
-  std::ranges::sort(history_, std::less(), &Job::endedAt);
-  pruneHistory(std::chrono::steady_clock::now());
+  prune(std::chrono::steady_clock::now());
   return absl::OkStatus();
 }
 
 void JobManager::restore(v1::JobRecord record) {
   auto job = std::make_shared<Job>(record.client());
   job->state() = std::move(*record.mutable_job());
-  job->number = nextNumber_++;
   job->restarts = record.restarts();
   if (absl::StatusOr<Digest> digest = Digest::fromHex(record.request_digest()); digest.ok())
     job->digest = *digest;
-  jobs_[job->state().job_id()] = job;
-  byNumber_[job->number] = job;
+  table_.add(job);
   TimePoint now = std::chrono::steady_clock::now();
   if (job->ended()) {
     auto age =
         TimeUtil::DurationToMilliseconds(TimeUtil::GetCurrentTime() - job->state().finished());
     job->endedAt = now - std::chrono::milliseconds(std::max<int64_t>(age, 0));
     job->restoreEnd();
-    history_.push_back(std::move(job));
+    table_.ended(job);
     return;
   }
 
@@ -239,8 +233,7 @@ void JobManager::submit(const v1::SubmitRequest &proto, const std::string &clien
   std::shared_ptr<Job> job;
   {
     std::lock_guard lock(mutex_);
-    if (auto known = jobs_.find(request->id); known != jobs_.end())
-      job = known->second;
+    job = table_.lookUp(request->id);
   }
   std::optional<Outcome> outcome;
   std::shared_ptr<const Inspection> inspection;
@@ -267,8 +260,8 @@ void JobManager::submit(const v1::SubmitRequest &proto, const std::string &clien
   std::optional<v1::Job> answer;
   {
     Section section(*this);
-    if (auto known = jobs_.find(request->id); known != jobs_.end()) {
-      job = known->second;
+    if (std::shared_ptr<Job> known = table_.lookUp(request->id)) {
+      job = known;
       if (job->digest != request->digest())
         refused = absl::AlreadyExistsError(absl::StrCat(
             "job ", request->id, " exists, with another request; choose a new job id"));
@@ -312,7 +305,6 @@ std::shared_ptr<Job> JobManager::createJob(const JobRequest &request,
                                            const v1::SubmitRequest &proto,
                                            const std::string &client) {
   auto job = std::make_shared<Job>(client);
-  job->number = nextNumber_++;
   job->digest = request.digest();
   job->request = proto;
   job->deadline = std::chrono::steady_clock::now() + request.timeout;
@@ -320,8 +312,7 @@ std::shared_ptr<Job> JobManager::createJob(const JobRequest &request,
   job->state().set_label(request.label);
   *job->state().mutable_created() = TimeUtil::GetCurrentTime();
   toProto(request.options, job->state().mutable_options());
-  jobs_[request.id] = job;
-  byNumber_[job->number] = job;
+  table_.add(job);
   unfinished_.insert(job);
   metrics_.jobsSubmitted.Increment();
   change(*job, v1::JOB_STATE_QUEUED);
@@ -508,9 +499,9 @@ void JobManager::end(const std::shared_ptr<Job> &job, v1::JobState state) {
   job->request.Clear();
   job->pins = BlobPins();
   unfinished_.erase(job);
-  history_.push_back(job);
+  table_.ended(job);
   journal_.put(job->record(), nullptr);
-  pruneHistory(job->endedAt);
+  prune(job->endedAt);
   if (unfinished_.empty())
     idle_.notify_all();
 }
@@ -536,22 +527,14 @@ void JobManager::forget(const std::shared_ptr<Job> &job) {
   if (!job->ended())
     change(*job, v1::JOB_STATE_CANCELLED);
   unfinished_.erase(job);
-  std::erase(history_, job);
-  byNumber_.erase(job->number);
-  jobs_.erase(job->state().job_id());
+  table_.remove(job);
   if (unfinished_.empty())
     idle_.notify_all();
 }
 
-void JobManager::pruneHistory(TimePoint now) {
-  while (!history_.empty() && (history_.size() > options_.history ||
-                               history_.front()->endedAt + options_.historyAge < now)) {
-    std::shared_ptr<Job> job = history_.front();
-    history_.pop_front();
-    byNumber_.erase(job->number);
-    jobs_.erase(job->state().job_id());
-    journal_.remove(job->state().job_id());
-  }
+void JobManager::prune(TimePoint now) {
+  for (const std::string &id : table_.prune(now))
+    journal_.remove(id);
 }
 
 void JobManager::expireJobs(TimePoint now) {
@@ -587,24 +570,15 @@ void JobManager::housekeep() {
     Section section(*this);
     TimePoint now = std::chrono::steady_clock::now();
     expireJobs(now);
-    pruneHistory(now);
+    prune(now);
   }
 }
 
 // --- Questions ---
 
-absl::StatusOr<std::shared_ptr<Job>> JobManager::find(const std::string &id) const {
-  if (absl::Status checked = checkJobId(id); !checked.ok())
-    return checked;
-  if (auto job = jobs_.find(id); job != jobs_.end())
-    return job->second;
-  return absl::NotFoundError(
-      absl::StrCat("there is no job ", id, ": it never was, or it ended too long ago"));
-}
-
 absl::StatusOr<v1::Job> JobManager::get(const std::string &id) {
   std::lock_guard lock(mutex_);
-  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  absl::StatusOr<std::shared_ptr<Job>> job = table_.find(id);
   if (!job.ok())
     return job.status();
   return (*job)->state();
@@ -612,7 +586,7 @@ absl::StatusOr<v1::Job> JobManager::get(const std::string &id) {
 
 absl::StatusOr<v1::Job> JobManager::cancel(const std::string &id) {
   Section section(*this);
-  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  absl::StatusOr<std::shared_ptr<Job>> job = table_.find(id);
   if (!job.ok())
     return job.status();
   if (!(*job)->ended()) {
@@ -624,32 +598,14 @@ absl::StatusOr<v1::Job> JobManager::cancel(const std::string &id) {
 }
 
 absl::StatusOr<v1::ListResponse> JobManager::list(const v1::ListRequest &request) {
-  uint64_t before = UINT64_MAX;
-  if (!request.page_token().empty() && !absl::SimpleAtoi(request.page_token(), &before))
-    return absl::InvalidArgumentError("page_token: not one that List answered with");
-  if (request.page_size() > kMaxPage)
-    return absl::InvalidArgumentError(absl::StrCat("page_size: at most ", kMaxPage));
-  uint32_t size = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  v1::ListResponse response;
   std::lock_guard lock(mutex_);
-  for (auto entry = byNumber_.lower_bound(before); entry != byNumber_.begin();) {
-    const Job &job = *(--entry)->second;
-    if (!request.states().empty() &&
-        std::ranges::find(request.states(), job.state().state()) == request.states().end())
-      continue;
-    if (static_cast<uint32_t>(response.jobs_size()) == size) {
-      response.set_next_page_token(absl::StrCat(std::next(entry)->first));
-      break;
-    }
-    *response.add_jobs() = job.summary();
-  }
-  return response;
+  return table_.list(request);
 }
 
 absl::StatusOr<std::shared_ptr<JobWatch>>
 JobManager::watch(const std::string &id, uint64_t afterSequence, std::function<void()> wake) {
   std::lock_guard lock(mutex_);
-  absl::StatusOr<std::shared_ptr<Job>> job = find(id);
+  absl::StatusOr<std::shared_ptr<Job>> job = table_.find(id);
   if (!job.ok())
     return job.status();
   auto watch = std::make_shared<JobWatch>();

@@ -11,9 +11,9 @@
 #include "server/job_queue.h"
 #include "server/job_request.h"
 #include "server/job_runner.h"
+#include "server/job_table.h"
 
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -105,7 +105,6 @@ private:
                  const std::shared_ptr<const Inspection> &inspection);
 
   // All below: with mutex_ held.
-  absl::StatusOr<std::shared_ptr<Job>> find(const std::string &id) const;
   absl::Status admit(const JobRequest &request, bool queues);
   std::shared_ptr<Job> createJob(const JobRequest &request, const v1::SubmitRequest &proto,
                                  const std::string &client);
@@ -118,7 +117,7 @@ private:
   void end(const std::shared_ptr<Job> &job, v1::JobState state);
   void forget(const std::shared_ptr<Job> &job);
   void expireJobs(TimePoint now);
-  void pruneHistory(TimePoint now);
+  void prune(TimePoint now);
   void change(Job &job, v1::JobState state);
   JobJournal::Done acknowledgement(const std::shared_ptr<Job> &job, Done done);
 
@@ -137,13 +136,10 @@ private:
   std::condition_variable workersReported_;
   bool draining_ = false;
   bool stopping_ = false;
-  uint64_t nextNumber_ = 1;
-  std::map<std::string, std::shared_ptr<Job>> jobs_;
-  std::map<uint64_t, std::shared_ptr<Job>> byNumber_;
+  JobTable table_;
   std::set<std::shared_ptr<Job>> unfinished_;
   int queued_ = 0; // jobs, of the unfinished ones
   int runningJobs_ = 0;
-  std::deque<std::shared_ptr<Job>> history_; // in the order they ended
   FairQueue<std::shared_ptr<Flight>> queue_;
   std::set<std::shared_ptr<Flight>> running_;
   std::map<Digest, Pending> byRequest_;
