@@ -162,10 +162,9 @@ Json toJson(const std::vector<Diagnostic> &diagnostics) {
 }
 
 Json toJson(const std::vector<client::StageTiming> &timings) {
-  Json json = Json::array();
+  Json json = Json::object();
   for (const client::StageTiming &timing : timings)
-    json.push_back({{"stage", timing.stage},
-                    {"seconds", std::chrono::duration<double>(timing.elapsed).count()}});
+    json[timing.stage] = std::chrono::duration<double>(timing.elapsed).count();
   return json;
 }
 

@@ -24,7 +24,7 @@ std::string formatTable(const std::vector<std::vector<std::string>> &rows);
 
 Json toJson(const Diagnostic &diagnostic);
 Json toJson(const std::vector<Diagnostic> &diagnostics);
-Json toJson(const std::vector<client::StageTiming> &timings);
+Json toJson(const std::vector<client::StageTiming> &timings); // stage → seconds, in order
 Json toJson(const client::JobInfo &job);
 
 // One line of JSON on standard output.
