@@ -16,7 +16,7 @@ public:
 
   Digest digest() {
     number(graph_.symbols.size());
-    for (const Symbol &symbol : graph_.symbols)
+    for (const GraphSymbol &symbol : graph_.symbols)
       add(symbol);
     number(graph_.inputs.size());
     for (const GraphInput &input : graph_.inputs)
@@ -39,7 +39,7 @@ private:
     number(std::isnan(value) ? UINT64_MAX : std::bit_cast<uint64_t>(value));
   }
 
-  void add(const Symbol &symbol) {
+  void add(const GraphSymbol &symbol) {
     hasher_.field(symbol.name);
     number(static_cast<uint64_t>(symbol.min));
     number(symbol.max.has_value());

@@ -153,7 +153,7 @@ struct Graph {
       blocks; // blocks[0] is the graph's own; it has `inputs` and `outputs` below
   std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs; // the model's own, then what it writes
-  std::vector<Symbol> symbols;
+  std::vector<GraphSymbol> symbols;
   std::map<std::string, Weight, std::less<>> weights; // by slot
   std::string inSpec, outSpec;                        // pytree specs, as torch writes them
 

@@ -103,7 +103,7 @@ void GraphImporter::bindSymbolicShapes() {
   llvm::DenseMap<uint32_t, Value> symbols;
   auto symbolValue = [&](uint32_t index) {
     Value &value = symbols[index];
-    const Symbol &symbol = graph_.symbols[index];
+    const GraphSymbol &symbol = graph_.symbols[index];
     if (!value)
       value = torch::SymbolicIntOp::create(
           b_, b_.getStringAttr(symbol.name), b_.getI64IntegerAttr(symbol.min),

@@ -288,7 +288,7 @@ uint32_t Pt2GraphReader::symbol(std::string_view name) {
   if (isNew) {
     // torch names symbols after where they come from; only their order counts here.
     bool real = name.starts_with("z"), unbacked = name.starts_with("u");
-    Symbol symbol;
+    GraphSymbol symbol;
     symbol.name = real       ? concat("f", numReals_++)
                   : unbacked ? concat("u", numUnbacked_++)
                              : concat("s", numSizes_++);

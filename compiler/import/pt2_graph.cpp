@@ -232,7 +232,7 @@ void Pt2GraphReader::readRangeConstraints(const JsonPlace &place) {
     auto found = symbols_.find(std::string(name));
     if (found == symbols_.end())
       return; // of no size in the graph
-    Symbol &symbol = graph_.symbols[found->second];
+    GraphSymbol &symbol = graph_.symbols[found->second];
     if (JsonPlace min = range.get("min_val"))
       symbol.min = min.integer();
     if (JsonPlace max = range.get("max_val"); max && max.integer() < kUnbounded)

@@ -26,7 +26,7 @@ public:
         signature["outputs"].push_back(describe(output));
     for (const WrittenState &written : state_)
       signature["state"].push_back(describe(written));
-    for (const Symbol &symbol : graph_.symbols)
+    for (const GraphSymbol &symbol : graph_.symbols)
       signature["symbols"][symbol.name] = {{"min", symbol.min},
                                            {"max", symbol.max ? Json(*symbol.max) : Json()}};
     for (const UsedWeight &used : usedWeights(graph_)) {

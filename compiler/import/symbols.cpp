@@ -242,7 +242,7 @@ enum Precedence { kComparison, kSum, kProduct, kPower, kAtom };
 
 class Printer {
 public:
-  explicit Printer(const std::vector<Symbol> &symbols) : symbols_(symbols) {}
+  explicit Printer(const std::vector<GraphSymbol> &symbols) : symbols_(symbols) {}
 
   std::string print(const Expression &e, Precedence context) {
     switch (e.kind) {
@@ -301,7 +301,7 @@ private:
     return text;
   }
 
-  const std::vector<Symbol> &symbols_;
+  const std::vector<GraphSymbol> &symbols_;
 };
 
 } // namespace
@@ -311,7 +311,7 @@ absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text,
   return Parser(text, resolve).parse();
 }
 
-std::string printExpression(const Expression &expression, const std::vector<Symbol> &symbols) {
+std::string printExpression(const Expression &expression, const std::vector<GraphSymbol> &symbols) {
   return Printer(symbols).print(expression, kComparison);
 }
 

@@ -14,7 +14,7 @@
 namespace linalgd {
 
 // A symbol of a model: an integer that is unknown until the model is called.
-struct Symbol {
+struct GraphSymbol {
   std::string name; // canonical: "s0", "s1", … where sizes of inputs, "u0", … where data-dependent
   int64_t min = 0;
   std::optional<int64_t> max; // none: no bound
@@ -40,6 +40,6 @@ using SymbolResolver = std::function<uint32_t(std::string_view name)>;
 absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text, const SymbolResolver &resolve);
 
 // "s0 + 1", "2*s0", "Max(s0, 4)".
-std::string printExpression(const Expression &expression, const std::vector<Symbol> &symbols);
+std::string printExpression(const Expression &expression, const std::vector<GraphSymbol> &symbols);
 
 } // namespace linalgd
