@@ -34,6 +34,12 @@ mlir::Type elementType(MLIRContext *context, ArgKind kind) {
   }
 }
 
+bool isNumber(const Argument &argument) {
+  return std::holds_alternative<int64_t>(argument.value) ||
+         std::holds_alternative<double>(argument.value) ||
+         std::holds_alternative<bool>(argument.value);
+}
+
 // The kind of what a list of the neutral graph holds, for operators without a schema.
 ArgKind kindOf(TypeKind element) {
   switch (element) {
@@ -51,6 +57,49 @@ ArgKind kindOf(TypeKind element) {
 }
 
 } // namespace
+
+// The schema of a node's operator; null where it has none. PyTorch takes a number where add.Tensor
+// wants a tensor, with the meaning of add.Scalar: that is then the operator.
+const torch::OpSchema *GraphImporter::schemaFor(const Node &node) {
+  const torch::OpSchema *schema = torch::lookupSchema(node.target);
+  StringRef name = node.target;
+  if (!schema || node.inputs.size() < 2 || !name.consume_back(".Tensor"))
+    return schema;
+  const Argument &other = node.inputs[1].argument;
+  if (!isNumber(other) &&
+      !(other.asValue() && !torch::isTensor(valueOf(*other.asValue()).getType())))
+    return schema;
+  const torch::OpSchema *scalar = torch::lookupSchema((name + ".Scalar").str());
+  return scalar ? scalar : schema;
+}
+
+// A number for an argument that must be a tensor, as a constant of rank 0. PyTorch lets such a
+// number weigh less than any tensor in type promotion: it takes the dtype of the node's first
+// tensor, unless it is of a higher kind.
+Value GraphImporter::numberAsTensor(const Argument &number, const Node &node) {
+  mlir::Type dtype;
+  for (const NamedArgument &input : node.inputs)
+    if (const ValueId *value = input.argument.asValue(); value && !dtype)
+      if (auto tensor = dyn_cast<torch::BaseTensorType>(valueOf(*value).getType()))
+        dtype = tensor.getDtype();
+  const auto *real = std::get_if<double>(&number.value);
+  const auto *integer = std::get_if<int64_t>(&number.value);
+  bool fits = dtype && (torch::isFloatDtype(dtype) || (!real && torch::isIntDtype(dtype)) ||
+                        (!real && !integer));
+  if (!fits)
+    dtype = convertDType(context_, real ? DType::Float32 : integer ? DType::Int64 : DType::Bool);
+  double value = real      ? *real
+                 : integer ? static_cast<double>(*integer)
+                           : static_cast<double>(std::get<bool>(number.value));
+  auto type = RankedTensorType::get({}, dtype);
+  Attribute element =
+      torch::isFloatDtype(dtype)
+          ? Attribute(FloatAttr::get(dtype, value))
+          : Attribute(IntegerAttr::get(dtype, integer ? *integer : static_cast<int64_t>(value)));
+  return torch::TensorLiteralOp::create(
+      b_, torch::NonValueTensorType::get(context_, true, ArrayRef<int64_t>(), dtype),
+      DenseElementsAttr::get(type, element));
+}
 
 std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
                                                            const torch::OpSchema *schema) {
@@ -80,7 +129,10 @@ std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
                              << "'";
       return std::nullopt;
     }
-    Value operand = value ? argument(*value, arg) : defaultOf(arg);
+    bool isWrapped = value && arg.kind == ArgKind::Tensor && !arg.isList && isNumber(*value);
+    Value operand = isWrapped ? numberAsTensor(*value, node)
+                    : value   ? argument(*value, arg)
+                              : defaultOf(arg);
     if (!operand) {
       emitError(b_.getLoc()) << "argument '" << arg.name << "' of 'torch." << node.target
                              << "' is no " << arg.type;

@@ -55,7 +55,7 @@ LogicalResult GraphImporter::importArguments(func::FuncOp function) {
       state.push_back(b_.getStringAttr(written.input->name));
   }
   if (!state.empty())
-    function->setAttr(kStateAttr, b_.getArrayAttr(state));
+    function->setAttr(torch::kStateAttr, b_.getArrayAttr(state));
   bindSymbolicShapes();
   return success();
 }
@@ -176,7 +176,7 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   if (!blocks.empty())
     return emitError(b_.getLoc()) << "unsupported op 'torch." << node.target
                                   << "': control flow cannot be compiled yet";
-  const torch::OpSchema *schema = torch::lookupSchema(node.target);
+  const torch::OpSchema *schema = schemaFor(node);
   auto operands = arguments(node, schema);
   if (!operands)
     return failure();
@@ -184,8 +184,8 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   for (const Argument &output : node.outputs)
     types.push_back(resultType(output));
 
-  std::string target = resolvePythonOperator(node.target, *operands);
-  if (target != node.target)
+  std::string target = schema ? schema->name.str() : resolvePythonOperator(node.target, *operands);
+  if (!schema)
     schema = torch::lookupSchema(target);
   std::string name = concat("torch.", target);
   if (schema && schema->results.size() == types.size()) {

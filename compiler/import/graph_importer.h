@@ -52,6 +52,8 @@ private:
   mlir::Value valueOf(ValueId value) const { return values_.at(value); }
 
   // arguments.cpp: null after an error.
+  const torch::OpSchema *schemaFor(const Node &node);
+  mlir::Value numberAsTensor(const Argument &number, const Node &node);
   std::optional<llvm::SmallVector<mlir::Value>> arguments(const Node &node,
                                                           const torch::OpSchema *schema);
   mlir::Value argument(const Argument &argument, const torch::ArgSchema &schema);

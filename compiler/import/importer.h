@@ -9,10 +9,6 @@
 
 namespace linalgd {
 
-// On the function: what it writes of the caller's (an argument's index, or a slot's name), in the
-// order of the signature's "state". Functionalize turns each into an extra result.
-inline constexpr llvm::StringLiteral kStateAttr = "torch.state";
-
 // Null after an error, which was emitted at the location of its node. `sourceMap` is what
 // options.locations=python takes the places from. Weights stay in the model's mapped blobs, which
 // live on in the context's resources.

@@ -75,6 +75,7 @@ private:
   LogicalResult visitInPlace(Operation *op, StringRef functional);
   void visitLiteral(torch::TensorLiteralOp op);
   void visitOther(Operation *op);
+  SmallVector<unsigned> stateBases();
   LogicalResult finish(func::ReturnOp op);
 
   unsigned newBase(Value current);
@@ -313,6 +314,27 @@ LogicalResult Functionalizer::visit(Operation *op) {
   return success();
 }
 
+// The bases whose new values are results: first what the importer announced, in that order (it
+// counts what only may be written), then what else is written.
+SmallVector<unsigned> Functionalizer::stateBases() {
+  llvm::SmallSetVector<unsigned, 8> state;
+  auto add = [&](auto matches) {
+    for (auto [index, base] : llvm::enumerate(bases_))
+      if (matches(base))
+        state.insert(index);
+  };
+  if (auto announced = function_->getAttrOfType<ArrayAttr>(torch::kStateAttr))
+    for (Attribute entry : announced) {
+      if (auto slot = dyn_cast<StringAttr>(entry))
+        add([&](const Base &base) { return base.slot == slot.getValue(); });
+      else if (auto input = dyn_cast<IntegerAttr>(entry))
+        add([&](const Base &base) { return base.input == input.getInt(); });
+    }
+  function_->removeAttr(torch::kStateAttr);
+  add([](const Base &base) { return base.version && (base.input || !base.slot.empty()); });
+  return state.takeVector();
+}
+
 // Returns the outputs, then the new values of what was written.
 LogicalResult Functionalizer::finish(func::ReturnOp op) {
   b_.setInsertionPoint(op);
@@ -323,9 +345,8 @@ LogicalResult Functionalizer::finish(func::ReturnOp op) {
   SmallVector<DictionaryAttr> attributes(results.size(), b_.getDictionaryAttr({}));
   if (ArrayAttr given = function_.getAllResultAttrs())
     attributes = llvm::to_vector(given.getAsRange<DictionaryAttr>());
-  for (const Base &base : bases_) {
-    if (base.version == 0 || (!base.input && base.slot.empty()))
-      continue;
+  for (unsigned index : stateBases()) {
+    const Base &base = bases_[index];
     results.push_back(base.current);
     NamedAttribute state = base.input
                                ? b_.getNamedAttr(kStateInputAttr, b_.getI64IntegerAttr(*base.input))

@@ -1,0 +1,276 @@
+// The Compiler of compiler/api: reads, inspects, and drives the stages.
+#include "compiler/api/compiler.h"
+#include "compiler/dialect/torch.h"
+#include "compiler/import/importer.h"
+#include "compiler/import/key.h"
+#include "compiler/import/signature.h"
+#include "compiler/import/source_map.h"
+#include "compiler/pipeline/diagnostics.h"
+#include "compiler/pipeline/render.h"
+#include "compiler/pipeline/stages.h"
+#include "compiler/pipeline/weights.h"
+
+#include "mlir/Config/mlir-config.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Config/llvm-config.h"
+
+using namespace mlir;
+
+namespace linalgd {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char *kVersion = LINALGD_VERSION;
+
+// A model that was read, and what follows from it and the options alone.
+struct Job {
+  ImportedModel imported;
+  Options options;
+  SourceMap sourceMap;
+  Target target; // resolved, where the stage needs one
+  std::string signature;
+  std::vector<StageKey> keys;
+};
+
+absl::Status reject(const std::string &message, StageSink &sink) {
+  Diagnostic diagnostic;
+  diagnostic.code = "invalid-options";
+  diagnostic.message = message;
+  sink.diagnostic(std::move(diagnostic));
+  return absl::InvalidArgumentError(message);
+}
+
+bool isIdentifier(llvm::StringRef name) {
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+// Checks the options against each other and brings them into their one spelling.
+absl::Status normalize(Options &options, StageSink &sink) {
+  if (!isIdentifier(options.entry))
+    return reject("the entry name '" + options.entry + "' is not an identifier", sink);
+  bool rendersText = options.emit <= Stage::Linalg;
+  if (!rendersText &&
+      (options.weights == WeightsMode::Inline || options.weights == WeightsMode::Params))
+    return reject("weights=" + std::string(weightsModeName(options.weights)) + " is for emit=" +
+                      std::string(stageName(Stage::Linalg)) + " and the stages before it",
+                  sink);
+  for (std::string &op : options.keepOps)
+    if (llvm::StringRef name = op; name.consume_front("torch."))
+      op = name.str();
+  if (!rendersText && !options.keepOps.empty())
+    return reject(
+        "keep_ops is for emit=linalg and the stages before it: there is no code for an op "
+        "that is kept",
+        sink);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink) {
+  if (absl::Status status = normalize(options, sink); !status.ok())
+    return status;
+  Job job;
+  if (options.emit >= Stage::Llvm) {
+    absl::StatusOr<Target> target = resolveTarget(options.target);
+    if (!target.ok())
+      return reject(std::string(target.status().message()), sink);
+    job.target = *std::move(target);
+  }
+  absl::StatusOr<ImportedModel> imported = readModel(model, options, sink);
+  if (!imported.ok())
+    return imported.status();
+  job.imported = *std::move(imported);
+  job.options = std::move(options);
+  job.sourceMap = makeSourceMap(job.imported.graph);
+  job.signature = makeSignature(job.imported.graph, job.options.entry);
+  job.keys = makeKeys(job.imported, job.options, job.sourceMap,
+                      job.options.emit >= Stage::Llvm ? job.target.str() : "");
+  return job;
+}
+
+// One compile: a module on its way through the stages.
+class Compilation {
+public:
+  Compilation(const Job &job, const Model &model, StageSink &sink)
+      : job_(job), model_(model), sink_(sink),
+        context_(registry(), MLIRContext::Threading::DISABLED), diagnostics_(context_) {
+    options_.keepOps = job.options.keepOps;
+    options_.codegen.target = job.target;
+    options_.codegen.weights = job.options.weights;
+    options_.codegen.entry = job.options.entry;
+    options_.codegen.signature = job.signature;
+    options_.codegen.key = job.keys.back().key.hex();
+    options_.codegen.producer = std::string("linalgd ") + kVersion;
+  }
+
+  absl::StatusOr<Artifact> run(const std::optional<ResumePoint> &resume) {
+    int first = 0;
+    if (resume) {
+      if (absl::Status status = parse(*resume); !status.ok())
+        return status;
+      first = static_cast<int>(resume->stage) + 1;
+    }
+    for (int i = first; i <= static_cast<int>(job_.options.emit); ++i)
+      if (absl::Status status = runStage(static_cast<Stage>(i)); !status.ok())
+        return status;
+    if (!artifact_)
+      return finalArtifact();
+    return *std::move(artifact_);
+  }
+
+private:
+  static DialectRegistry registry() {
+    DialectRegistry registry;
+    registerCodegenDialects(registry);
+    registry.insert<torch::TorchDialect>();
+    return registry;
+  }
+
+  // Goes on from the text of an earlier stage.
+  absl::Status parse(const ResumePoint &resume) {
+    Blob blob;
+    blob.fd.reset(dup(resume.fd.get()));
+    blob.size = resume.size;
+    auto mapping = MappedBlob::map(blob);
+    if (!mapping.ok())
+      return mapping.status();
+    std::string text((*mapping)->bytes());
+    module_ = parseSourceString<ModuleOp>(text, ParserConfig(&context_));
+    if (!module_)
+      return absl::InternalError("the cached artifact of an earlier stage cannot be parsed");
+    text_ = std::move(text);
+    return absl::OkStatus();
+  }
+
+  absl::Status runStage(Stage stage) {
+    sink_.stageStarted(stage);
+    Clock::time_point start = Clock::now();
+    absl::Status status = advance(stage);
+    sink_.stageFinished(
+        stage, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start));
+    if (!status.ok())
+      return status;
+    bool last = stage == job_.options.emit;
+    if (!definitionOf(stage).isModule || last)
+      return absl::OkStatus();
+    text_ = renderModule(*module_, WeightsMode::Embed);
+    absl::StatusOr<Artifact> artifact = makeArtifact(definitionOf(stage), text_);
+    if (!artifact.ok())
+      return artifact.status();
+    sink_.stageArtifact(stage, *std::move(artifact));
+    return absl::OkStatus();
+  }
+
+  absl::Status advance(Stage stage) {
+    if (stage == Stage::TorchRaw) {
+      module_ = importGraph(job_.imported, job_.options, job_.sourceMap, context_);
+      return module_ ? absl::OkStatus() : fail(stage);
+    }
+    if (stage == Stage::Executable)
+      return link();
+    PassManager pm(&context_);
+    definitionOf(stage).populate(pm, options_);
+    return succeeded(pm.run(*module_)) ? absl::OkStatus() : fail(stage, &pm);
+  }
+
+  absl::Status fail(Stage stage, PassManager *pm = nullptr) {
+    absl::Status status = diagnostics_.fail(stage, sink_);
+    if (!absl::IsInternal(status) || text_.empty())
+      return status;
+    std::string reproducer =
+        "// linalgd failed on the way to " + std::string(stageName(stage)) + ".\n";
+    if (pm) {
+      llvm::raw_string_ostream os(reproducer);
+      os << "// Passes: ";
+      pm->printAsTextualPipeline(os);
+      os << '\n';
+    }
+    reproducer += text_;
+    absl::StatusOr<UniqueFd> fd = makeMemoryFile("reproducer.mlir", reproducer);
+    if (fd.ok())
+      sink_.reproducer({"reproducer.mlir", "text/x-mlir", reproducer.size(), *std::move(fd)});
+    return status;
+  }
+
+  absl::Status link() {
+    std::deque<std::string> copies;
+    std::vector<WeightSource> weights;
+    if (job_.options.weights == WeightsMode::Embed)
+      weights = findWeights(job_.imported, model_, copies);
+    absl::StatusOr<UniqueFd> library = generateExecutable(*module_, options_.codegen, weights);
+    if (!library.ok())
+      return library.status();
+    off_t size = lseek(library->get(), 0, SEEK_END);
+    lseek(library->get(), 0, SEEK_SET);
+    const StageDefinition &stage = definitionOf(Stage::Executable);
+    artifact_.emplace();
+    artifact_->files.push_back(
+        {stage.artifactName, stage.mediaType, static_cast<uint64_t>(size), *std::move(library)});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Artifact> finalArtifact() {
+    const StageDefinition &stage = definitionOf(job_.options.emit);
+    if (stage.isModule)
+      return makeArtifact(stage, renderModule(*module_, job_.options.weights));
+    absl::StatusOr<std::string> text = emitLlvmIr(*module_, options_.codegen);
+    if (!text.ok())
+      return text.status();
+    return makeArtifact(stage, *text);
+  }
+
+  const Job &job_;
+  const Model &model_;
+  StageSink &sink_;
+  StageOptions options_;
+  MLIRContext context_;
+  DiagnosticCollector diagnostics_;
+  OwningOpRef<ModuleOp> module_;
+  std::string text_; // of the last stage that has one
+  std::optional<Artifact> artifact_;
+};
+
+class PipelineCompiler : public Compiler {
+public:
+  CompilerInfo info() const override {
+    CompilerInfo info;
+    info.version = kVersion;
+    info.buildId = buildIds();
+    info.libraries = {{"llvm", LLVM_VERSION_STRING}, {"mlir", LLVM_VERSION_STRING}};
+    for (const StageDefinition &stage : stages())
+      info.stages.push_back({stage.stage, stage.description, stage.artifactName});
+    info.targets = targetNames();
+    return info;
+  }
+
+  absl::StatusOr<Inspection> inspect(const Model &model, const Options &options,
+                                     StageSink &sink) override {
+    absl::StatusOr<Job> job = prepare(model, options, sink);
+    if (!job.ok())
+      return job.status();
+    Inspection inspection;
+    inspection.keys = std::move(job->keys);
+    if (job->options.emit >= Stage::Llvm)
+      inspection.target = job->target.str();
+    inspection.weights = bindWeights(job->imported);
+    inspection.signature = std::move(job->signature);
+    inspection.sourceMap = std::move(job->sourceMap);
+    return inspection;
+  }
+
+  absl::StatusOr<Artifact> compile(const Model &model, const Options &options,
+                                   const std::optional<ResumePoint> &resume,
+                                   StageSink &sink) override {
+    absl::StatusOr<Job> job = prepare(model, options, sink);
+    if (!job.ok())
+      return job.status();
+    return Compilation(*job, model, sink).run(resume);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Compiler> createCompiler() { return std::make_unique<PipelineCompiler>(); }
+
+} // namespace linalgd

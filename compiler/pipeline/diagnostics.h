@@ -1,0 +1,32 @@
+// MLIR's diagnostics as the API's.
+#pragma once
+
+#include "compiler/api/compiler.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+#include <string>
+#include <vector>
+
+namespace linalgd {
+
+// The id of the node that an op comes from ("n12"), whatever its location is wrapped in; empty
+// where it comes from none.
+std::string nodeOf(mlir::Location location);
+
+// Collects what is emitted in a context while it lives.
+class DiagnosticCollector {
+public:
+  explicit DiagnosticCollector(mlir::MLIRContext &context);
+
+  // What there is to say about a stage that failed: everything goes to the sink, the result sums it
+  // up. Unimplemented where ops are not supported, InvalidArgument for a fault of the model found
+  // while importing it, else Internal.
+  absl::Status fail(Stage stage, StageSink &sink);
+
+private:
+  std::vector<Diagnostic> diagnostics_;
+  mlir::ScopedDiagnosticHandler handler_;
+};
+
+} // namespace linalgd

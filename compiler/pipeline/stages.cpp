@@ -1,0 +1,46 @@
+#include "compiler/pipeline/stages.h"
+#include "compiler/passes/passes.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace linalgd {
+namespace {
+
+void addTorchPasses(OpPassManager &pm, const StageOptions &options) {
+  pm.addPass(createFunctionalizePass());
+  pm.addPass(createInferTypesPass());
+  pm.addPass(createDecomposePass(options.keepOps));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void addLinalgPasses(OpPassManager &pm, const StageOptions &options) {
+  pm.addPass(createCheckSupportedPass(options.keepOps));
+  pm.addPass(createLowerToLinalgPass(options.keepOps));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void addLlvmPasses(OpPassManager &pm, const StageOptions &options) {
+  buildLlvmPipeline(pm, options.codegen);
+}
+
+constexpr const char *kMlirText = "text/x-mlir";
+
+constexpr StageDefinition kStages[kNumStages] = {
+    {Stage::TorchRaw, "the torch dialect, as imported", "model.mlir", kMlirText, nullptr, true},
+    {Stage::Torch, "the torch dialect, functional, typed and decomposed", "model.mlir", kMlirText,
+     addTorchPasses, true},
+    {Stage::Linalg, "linalg on tensors", "model.mlir", kMlirText, addLinalgPasses, true},
+    {Stage::Llvm, "LLVM IR", "model.ll", "text/x-llvm", addLlvmPasses, false},
+    {Stage::Executable, "a shared library with a C ABI", "model.so", "application/x-sharedlib",
+     nullptr, false},
+};
+
+} // namespace
+
+llvm::ArrayRef<StageDefinition> stages() { return kStages; }
+
+} // namespace linalgd
