@@ -37,7 +37,9 @@ int exitCodeOf(const absl::Status &status) {
 int Session::fail(const absl::Status &status) const {
   std::string message(status.message());
   if (status.code() == absl::StatusCode::kUnavailable)
-    message += "\n    hint: is linalgd running there? Give --server HOST:PORT or $LINALGD_ADDRESS";
+    message +=
+        "\n    hint: see that it runs and takes jobs, or name another one by --server HOST:PORT or "
+        "$LINALGD_ADDRESS";
   std::string code = absl::StatusCodeToString(status.code());
   if (json)
     printJson({{"error", {{"code", code}, {"message", std::string(status.message())}}}});

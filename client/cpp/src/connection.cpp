@@ -99,7 +99,7 @@ absl::Status Connection::error(const grpc::Status &status) const {
   auto code = static_cast<absl::StatusCode>(status.error_code());
   if (code == absl::StatusCode::kUnavailable)
     return absl::UnavailableError(
-        absl::StrCat("no answer from linalgd at ", address_, ": ", status.error_message()));
+        absl::StrCat("linalgd at ", address_, " is not available: ", status.error_message()));
   if (code == absl::StatusCode::kUnimplemented && status.error_message().empty())
     return absl::UnimplementedError(
         absl::StrCat("the server at ", address_, " does not speak linalgd.v1"));
