@@ -61,6 +61,7 @@ std::optional<CachedArtifact> parse(const Digest &key, std::string_view content)
 
 std::vector<Digest> digestsOf(const CachedArtifact &artifact) {
   std::vector<Digest> digests;
+  digests.reserve(artifact.files.size());
   for (const CachedFile &file : artifact.files)
     digests.push_back(file.digest);
   return digests;
@@ -72,7 +73,7 @@ size_t sizeInMemory(const Inspection &inspection) {
     bytes += sizeof(weight) + weight.slot.size() + weight.shape.size() * sizeof(int64_t);
   // A map's node has about 32 bytes beside its content.
   for (const auto &[node, location] : inspection.sourceMap)
-    bytes += sizeof(node) + sizeof(location) + 32 + node.size() + location.file.size() +
+    bytes += sizeof(SourceMap::value_type) + 32 + node.size() + location.file.size() +
              location.function.size() + location.module.size();
   return bytes;
 }
@@ -195,6 +196,7 @@ std::optional<CachedArtifact> ArtifactCache::find(const Digest &key) {
 absl::StatusOr<CachedArtifact> ArtifactCache::put(const Digest &key, Stage stage,
                                                   const Artifact &artifact) {
   std::vector<BlobSource> sources;
+  sources.reserve(artifact.files.size());
   for (const ArtifactFile &file : artifact.files)
     sources.push_back({file.fd.get(), file.size});
   absl::StatusOr<std::vector<BlobInfo>> infos = blobs_.put(sources);

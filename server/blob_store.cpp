@@ -250,7 +250,7 @@ void BlobStore::insertLocked(const BlobInfo &info, Blob blob) {
   blob.size = info.size;
   blob.position = order_.insert(order_.end(), info.digest);
   bytes_ += info.size;
-  blobs_.emplace(info.digest, std::move(blob));
+  blobs_.emplace(info.digest, blob);
 }
 
 // The file is renamed while the lock is held, so that it cannot hit a new file of the same name;

@@ -321,7 +321,7 @@ absl::Status BlobStore::moveIntoPlaceLocked(BlobUpload &upload, std::vector<Dige
   blob.durable = false;
   blob.verified = true;
   blob.touched = options_.clock();
-  insertLocked(info, std::move(blob));
+  insertLocked(info, blob);
   moved.push_back(info.digest);
   upload.fd_.reset();
   if (std::exchange(upload.resumable_, false))

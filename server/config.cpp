@@ -28,7 +28,7 @@ struct Setting {
 };
 
 // Makes the setter of a field from how its text is parsed.
-template <typename Field, typename Parse> auto into(Field Config::*field, Parse parse) {
+template <typename Field, typename Parse> auto into(Field Config::*field, const Parse &parse) {
   return [field, parse](Config &config, const std::string &text) -> absl::Status {
     auto parsed = parse(text);
     if (!parsed.ok())
@@ -46,7 +46,7 @@ auto text(std::string Config::*field) {
   });
 }
 
-auto oneOf(std::string Config::*field, std::vector<std::string> names) {
+auto oneOf(std::string Config::*field, const std::vector<std::string> &names) {
   return into(field, [names](const std::string &text) -> absl::StatusOr<std::string> {
     if (std::ranges::find(names, text) != names.end())
       return text;

@@ -10,10 +10,13 @@ using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 using Boundaries = prometheus::Histogram::BucketBoundaries;
 
-const Boundaries kStageBoundaries = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-                                     1,     2.5,  5,     10,   30,  60,   300};
-const Boundaries kRpcBoundaries = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                   0.05,   0.1,   0.5,    1,     5,    30};
+Boundaries stageBoundaries() {
+  return {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+}
+
+Boundaries rpcBoundaries() {
+  return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30};
+}
 
 prometheus::Counter &counter(prometheus::Registry &registry, const char *name, const char *help) {
   return BuildCounter().Name(name).Help(help).Register(registry).Add({});
@@ -84,7 +87,7 @@ std::string Metrics::serialize() const {
 }
 
 void Metrics::stageFinished(std::string_view stage, std::chrono::microseconds elapsed) {
-  stageSeconds_.Add({{"stage", std::string(stage)}}, kStageBoundaries).Observe(seconds(elapsed));
+  stageSeconds_.Add({{"stage", std::string(stage)}}, stageBoundaries()).Observe(seconds(elapsed));
 }
 
 void Metrics::workerRestarted(std::string_view reason) {
@@ -93,7 +96,7 @@ void Metrics::workerRestarted(std::string_view reason) {
 
 void Metrics::rpcFinished(std::string_view method, std::string_view code,
                           std::chrono::microseconds elapsed) {
-  rpcSeconds_.Add({{"method", std::string(method)}, {"code", std::string(code)}}, kRpcBoundaries)
+  rpcSeconds_.Add({{"method", std::string(method)}, {"code", std::string(code)}}, rpcBoundaries())
       .Observe(seconds(elapsed));
 }
 

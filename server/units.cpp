@@ -74,7 +74,7 @@ std::string Address::text() const {
 }
 
 absl::StatusOr<Address> parseAddress(std::string_view text) {
-  const absl::Status error = absl::InvalidArgumentError(absl::StrCat(
+  absl::Status error = absl::InvalidArgumentError(absl::StrCat(
       "'", std::string(text), "' is not HOST:PORT, such as 127.0.0.1:8470 or [::1]:0"));
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos)
