@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <thread>
 
@@ -43,8 +44,8 @@ void knock(const Address &address) {
   if (::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &found) != 0)
     return;
   UniqueFd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // That it is tried is all that matters: whoever asked tries again.
-  static_cast<void>(::connect(fd.get(), found->ai_addr, found->ai_addrlen));
+  if (::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)
+    logDebug("cannot wake the HTTP server, which ends a little later", {{"error", errno}});
   ::freeaddrinfo(found);
 }
 
