@@ -123,7 +123,8 @@ absl::Status readTensors(const Json &list, const std::string &what,
 
 absl::Status readJson(Signature &signature, mlir::FunctionType type) {
   const Json &json = signature.json;
-  for (const auto &[name, range] : json.value("symbols", Json::object()).items()) {
+  const Json symbols = json.value("symbols", Json::object()); // items() refers to it
+  for (const auto &[name, range] : symbols.items()) {
     Symbol symbol{name};
     if (range.contains("min") && range["min"].is_number_integer())
       symbol.min = range["min"].get<int64_t>();
