@@ -43,6 +43,7 @@ public:
 
   // Replaces the op; results keep their types (a cast bridges differences of what is known).
   llvm::LogicalResult replace(mlir::ValueRange values);
+  llvm::LogicalResult replace(mlir::Value value) { return replace(mlir::ValueRange(value)); }
   mlir::Type resultDtype(unsigned index = 0) const { return dtypeOf(op->getResult(index)); }
 };
 
@@ -71,6 +72,7 @@ public:
 
   // Replaces the op; values are cast to the result types where these say less or more of sizes.
   llvm::LogicalResult replace(mlir::ValueRange values);
+  llvm::LogicalResult replace(mlir::Value value) { return replace(mlir::ValueRange(value)); }
   // Fails with the reason that the user will read.
   llvm::LogicalResult unsupported(const llvm::Twine &reason);
 

@@ -291,6 +291,13 @@ LogicalResult Inference::tensor(const Sizes &sizes, Type dtype) {
   return add(nonValue ? value.asNonValue() : value);
 }
 
+LogicalResult Inference::tensorList(const Sizes &sizes, Type dtype) {
+  if (failed(tensor(sizes, dtype)))
+    return failure();
+  types_.back() = ListType::get(types_.back());
+  return success();
+}
+
 LogicalResult Inference::same(Value like) { return sameSizes(like, dtypeOf(like)); }
 LogicalResult Inference::sameSizes(Value like, Type dtype) { return tensor(sizesOf(like), dtype); }
 LogicalResult Inference::sameFloat(Value like) {

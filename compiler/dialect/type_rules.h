@@ -82,6 +82,7 @@ public:
 
   // Tensors of the operands' kind (non-value if any tensor operand is).
   llvm::LogicalResult tensor(const Sizes &sizes, mlir::Type dtype);
+  llvm::LogicalResult tensorList(const Sizes &sizes, mlir::Type dtype); // of each tensor
   llvm::LogicalResult add(mlir::Type type);
   llvm::LogicalResult error(const llvm::Twine &message);
 

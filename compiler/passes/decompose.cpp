@@ -24,6 +24,18 @@ struct DecomposePattern : OpInterfaceRewritePattern<torch::Decompose> {
   const llvm::StringSet<> &keep;
 };
 
+// The tensors of a list that is built here.
+struct UnpackList : OpRewritePattern<torch::ListUnpackOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(torch::ListUnpackOp op, PatternRewriter &rewriter) const override {
+    auto list = op.getList().getDefiningOp<torch::ListConstructOp>();
+    if (!list || list.getElements().size() != op.getNumResults())
+      return failure();
+    torch::Decomposition b(op, rewriter);
+    return b.replace(list.getElements());
+  }
+};
+
 struct Decompose : PassWrapper<Decompose, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Decompose)
   Decompose() = default;
@@ -37,6 +49,7 @@ struct Decompose : PassWrapper<Decompose, OperationPass<ModuleOp>> {
       keep.insert(name);
     RewritePatternSet patterns(&getContext());
     patterns.add<DecomposePattern>(&getContext(), keep);
+    patterns.add<UnpackList>(&getContext());
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);

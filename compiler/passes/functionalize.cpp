@@ -122,11 +122,10 @@ Value Functionalizer::applyView(const ViewStep &step, Value base) {
   auto list = dyn_cast<torch::ListType>(result.getType());
   if (!list)
     return result;
-  unsigned count = 0;
+  SmallVector<Type> types;
   for (Operation *user : step.op->getResult(0).getUsers())
     if (auto unpack = dyn_cast<torch::ListUnpackOp>(user))
-      count = unpack.getNumResults();
-  SmallVector<Type> types(count, list.getContainedType());
+      types = llvm::map_to_vector(unpack.getResultTypes(), asValueType);
   return torch::ListUnpackOp::create(b_, types, result).getResult(step.index);
 }
 
