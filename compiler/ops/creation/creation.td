@@ -14,12 +14,12 @@ class Create<string name, dag arguments, string sizes, string otherwise, Trait w
   let infer = "r.tensor(" # sizes # ", matchDtype(op.getDtype(), " # otherwise # "))";
 }
 // A tensor of one number, `value`: an expression over the op and `b`.
-class Filled<string name, dag arguments, string sizes, string otherwise, string value, string list>
+class Filled<string name, dag arguments, string sizes, string otherwise, string value, string sizeList>
     : Create<name, arguments, sizes, otherwise> {
   let definition = [{
     ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
       Adaptor op((*this)->getOperands());
-      return ::linalgd::torch::decomposeFilled(b, }] # list # ", " # value # [{);
+      return ::linalgd::torch::decomposeFilled(b, }] # sizeList # ", " # value # [{);
     }
   }];
 }

@@ -1,0 +1,120 @@
+// Softmax and attention onto reductions, products and elementwise ops.
+#include "compiler/ops/attention/attention.h"
+#include "compiler/dialect/builders.h"
+#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/contraction/contraction.h"
+#include "compiler/ops/creation/creation.h"
+#include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/ops/reduction/reduction.h"
+#include "compiler/ops/view/view.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace linalgd::torch {
+namespace {
+
+Value sub(Decomposition &b, Value x, Value y) {
+  return SubTensorOp::create(b, x, y, b.constInt(1));
+}
+
+// x less its largest element along `dim`, so that its exponentials do not overflow.
+Value belowLargest(Decomposition &b, Value x, Value dims) {
+  return sub(b, x, AmaxOp::create(b, x, dims, b.constBool(true)));
+}
+Value sumExp(Decomposition &b, Value exponentials, Value dims) {
+  return SumDimIntListOp::create(b, exponentials, dims, b.constBool(true), b.constNone());
+}
+
+Value softmax(Decomposition &b, Value x, Value dim, bool log) {
+  Value dims = b.list(dim, dim.getType());
+  x = belowLargest(b, x, dims);
+  Value exponentials = ExpOp::create(b, x);
+  Value sum = sumExp(b, exponentials, dims);
+  if (log)
+    return sub(b, x, LogOp::create(b, sum));
+  return DivTensorOp::create(b, exponentials, sum);
+}
+
+LogicalResult decomposeSoftmax(Decomposition &b, Value self, Value dim, bool log) {
+  Type dtype = b.resultDtype();
+  if (!dtype || !sizesOf(self))
+    return failure();
+  Value x = b.toDtype(self, computeDtype(dtype));
+  return b.replace(b.toDtype(softmax(b, x, dim, log), dtype));
+}
+
+} // namespace
+
+LogicalResult SoftmaxIntOp::decompose(Decomposition &b) {
+  return decomposeSoftmax(b, getSelf(), getDim(), false);
+}
+LogicalResult LogSoftmaxIntOp::decompose(Decomposition &b) {
+  return decomposeSoftmax(b, getSelf(), getDim(), true);
+}
+LogicalResult RawSoftmaxOp::decompose(Decomposition &b) {
+  return decomposeSoftmax(b, getSelf(), getDim(), false);
+}
+LogicalResult RawLogSoftmaxOp::decompose(Decomposition &b) {
+  return decomposeSoftmax(b, getSelf(), getDim(), true);
+}
+
+LogicalResult ScaledDotProductAttentionOp::infer(Adaptor op, Inference &r) {
+  Sizes query = sizesOf(op.getQuery()), value = sizesOf(op.getValue());
+  if (query && value && !query->empty() && !value->empty())
+    query->back() = value->back();
+  else
+    query = std::nullopt;
+  return r.tensor(query, dtypeOf(op.getQuery()));
+}
+
+LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
+  Sizes query = sizesOf(getQuery());
+  Type dtype = b.resultDtype();
+  bool heads = matchBool(getEnableGqa()) == false;
+  std::optional<bool> causal = matchBool(getIsCausal());
+  if (!query || query->size() < 2 || !sizesOf(getKey()) || !dtype || !heads || !causal ||
+      matchFloat(getDropoutP()) != 0.0)
+    return failure();
+  std::optional<double> scale = matchFloat(getScale());
+  if (isNone(getScale()) && !ShapedType::isDynamic(query->back()))
+    scale = 1.0 / std::sqrt(static_cast<double>(query->back()));
+  if (!scale)
+    return failure();
+
+  Type compute = computeDtype(dtype);
+  Value minusTwo = b.constInt(-2), last = b.constInt(-1);
+  Value scaled = MulScalarOp::create(b, b.toDtype(getQuery(), compute), b.constFloat(*scale));
+  Value turned = TransposeIntOp::create(b, b.toDtype(getKey(), compute), minusTwo, last);
+  Value scores = MatmulOp::create(b, scaled, turned);
+  Value minusInfinity = b.constFloat(-std::numeric_limits<double>::infinity());
+
+  Value mask = getAttnMask();
+  if (*causal) {
+    auto rank = static_cast<int64_t>(sizesOf(scores)->size());
+    Value sizes = b.intList(ValueRange{b.size(scores, rank - 2), b.size(scores, rank - 1)});
+    Value none = b.constNone();
+    Value ones = OnesOp::create(b, sizes, b.constDtype(b.getI1Type()), none, none, none);
+    mask = TrilOp::create(b, ones, b.constInt(0));
+  }
+  if (isNone(mask))
+    return b.replace(b.toDtype(
+        MatmulOp::create(b, softmax(b, scores, last, false), b.toDtype(getValue(), compute)),
+        dtype));
+  if (!dtypeOf(mask))
+    return failure();
+  if (isBoolDtype(dtypeOf(mask)))
+    scores = MaskedFillScalarOp::create(b, scores, LogicalNotOp::create(b, mask), minusInfinity);
+  else
+    scores = AddTensorOp::create(b, scores, b.toDtype(mask, compute), b.constInt(1));
+  // A row that is masked altogether attends to nothing: zeros, as PyTorch gives.
+  Value largest = AmaxOp::create(b, scores, b.list(last, last.getType()), b.constBool(true));
+  Value empty = EqScalarOp::create(b, largest, minusInfinity);
+  Value weights =
+      MaskedFillScalarOp::create(b, softmax(b, scores, last, false), empty, b.constInt(0));
+  return b.replace(b.toDtype(MatmulOp::create(b, weights, b.toDtype(getValue(), compute)), dtype));
+}
+
+} // namespace linalgd::torch

@@ -1,0 +1,242 @@
+// Reads at computed places: a linalg.generic over the result that extracts from the operand.
+#include "compiler/ops/indexing/indexing.h"
+#include "compiler/dialect/builders.h"
+#include "compiler/ops/view/helpers.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace linalgd::torch {
+namespace {
+
+// `index` of any integer type as a place in a dimension of `size`: negative ones count from the
+// end.
+Value place(ImplicitLocOpBuilder &b, Value index, Value size) {
+  if (!index.getType().isIndex())
+    index = arith::IndexCastOp::create(b, b.getIndexType(), index);
+  Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
+  Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, zero);
+  index = arith::SelectOp::create(b, negative, arith::AddIOp::create(b, index, size), index);
+  index = arith::MinSIOp::create(b, index, arith::SubIOp::create(b, size, one));
+  return arith::MaxSIOp::create(b, index, zero);
+}
+
+// The indices of one result dimension each, read by `maps` over the result's `sizes`; `at` makes
+// the place in `self` from the result's own and the indices.
+using Places = llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ValueRange indices)>;
+
+Value readAt(Lowering &b, Value self, ArrayRef<OpFoldResult> sizes, ValueRange indices,
+             SmallVector<AffineMap> maps, Places at) {
+  auto type = cast<RankedTensorType>(self.getType());
+  auto rank = static_cast<int64_t>(sizes.size());
+  Value result = b.empty(sizes, type.getElementType());
+  maps.push_back(b.getMultiDimIdentityMap(rank));
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, result.getType(), indices, ValueRange{result}, maps, iterators,
+             [&](OpBuilder &nested, Location loc, ValueRange x) {
+               ImplicitLocOpBuilder inner(loc, nested);
+               SmallVector<Value> places = at(inner, x.drop_back());
+               linalg::YieldOp::create(inner,
+                                       tensor::ExtractOp::create(inner, self, places).getResult());
+             })
+      .getResult(0);
+}
+
+AffineMap dimsMap(Lowering &b, int64_t rank, ArrayRef<int64_t> dims) {
+  SmallVector<AffineExpr> exprs;
+  for (int64_t dim : dims)
+    exprs.push_back(b.getAffineDimExpr(dim));
+  return AffineMap::get(rank, 0, exprs, b.getContext());
+}
+
+// self.index_select with an index of any rank, whose dimensions stand in the place of `dim`.
+LogicalResult lowerSelect(Lowering &b, Value self, int64_t dim, Value index) {
+  auto selfRank = cast<RankedTensorType>(self.getType()).getRank();
+  auto indexRank = cast<RankedTensorType>(index.getType()).getRank();
+  SmallVector<OpFoldResult> selfSizes = b.sizes(self), sizes(selfSizes);
+  sizes.erase(sizes.begin() + dim);
+  SmallVector<OpFoldResult> indexSizes = b.sizes(index);
+  sizes.insert(sizes.begin() + dim, indexSizes.begin(), indexSizes.end());
+  SmallVector<int64_t> indexDims = llvm::to_vector(llvm::seq<int64_t>(dim, dim + indexRank));
+  Value extent = b.indexValue(selfSizes[dim]);
+  auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
+    SmallVector<Value> places;
+    for (int64_t i = 0; i < selfRank; ++i)
+      places.push_back(
+          i == dim ? place(inner, indices[0], extent)
+                   : linalg::IndexOp::create(inner, i < dim ? i : i + indexRank - 1).getResult());
+    return places;
+  };
+  auto rank = static_cast<int64_t>(sizes.size());
+  return b.replace(readAt(b, self, sizes, index, {dimsMap(b, rank, indexDims)}, at));
+}
+
+bool areRanked(ValueRange values) {
+  return llvm::all_of(values, [](Value v) { return isa<RankedTensorType>(v.getType()); });
+}
+
+// Where the dimensions of broadcast index tensors go in the result of self[indices], and which
+// dimensions of self they replace.
+struct Advanced {
+  SmallVector<int64_t> dims; // of self, with an index
+  int64_t first = 0;         // of the result, where the indices' dimensions begin
+
+  explicit Advanced(ArrayRef<Value> indices) {
+    for (size_t i = 0; i < indices.size(); ++i)
+      if (!isNone(indices[i]))
+        dims.push_back(static_cast<int64_t>(i));
+    // Apart from each other, they go to the front.
+    if (!dims.empty() && dims.back() - dims.front() + 1 == static_cast<int64_t>(dims.size()))
+      first = dims.front();
+  }
+};
+
+} // namespace
+
+LogicalResult EmbeddingOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getIndices()), weight = sizesOf(op.getWeight());
+  if (sizes && weight && weight->size() == 2)
+    sizes->push_back(weight->back());
+  else
+    sizes = std::nullopt;
+  return r.tensor(sizes, dtypeOf(op.getWeight()));
+}
+LogicalResult EmbeddingOp::lowerToLinalg(Lowering &b) {
+  Adaptor op(b.operands);
+  if (!areRanked({op.getWeight(), op.getIndices()}))
+    return b.unsupported("the rank of an operand is unknown");
+  return lowerSelect(b, op.getWeight(), 0, op.getIndices());
+}
+
+LogicalResult IndexSelectOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf()), index = sizesOf(op.getIndex());
+  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
+  if (!sizes || !dim)
+    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
+  if (!sizes->empty())
+    (*sizes)[*dim] = index ? (index->empty() ? 1 : index->front()) : ShapedType::kDynamic;
+  return r.tensor(sizes, dtypeOf(op.getSelf()));
+}
+LogicalResult IndexSelectOp::lowerToLinalg(Lowering &b) {
+  Adaptor op(b.operands);
+  std::optional<int64_t> dim = matchDim(getDim(), getSelf());
+  if (!areRanked({op.getSelf(), op.getIndex()}) || !dim)
+    return b.unsupported("the rank of an operand or the dimension is unknown");
+  if (cast<RankedTensorType>(op.getSelf().getType()).getRank() == 0 ||
+      cast<RankedTensorType>(op.getIndex().getType()).getRank() != 1)
+    return b.unsupported("the operand or the index is a scalar");
+  return lowerSelect(b, op.getSelf(), *dim, op.getIndex());
+}
+
+LogicalResult GatherOp::infer(Adaptor op, Inference &r) {
+  return r.tensor(sizesOf(op.getIndex()), dtypeOf(op.getSelf()));
+}
+LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
+  Adaptor op(b.operands);
+  std::optional<int64_t> dim = matchDim(getDim(), getSelf());
+  if (!areRanked({op.getSelf(), op.getIndex()}) || !dim)
+    return b.unsupported("the rank of an operand or the dimension is unknown");
+  auto rank = cast<RankedTensorType>(op.getIndex().getType()).getRank();
+  if (rank == 0 || cast<RankedTensorType>(op.getSelf().getType()).getRank() != rank)
+    return b.unsupported("the operand or the index is a scalar");
+  Value extent = b.indexValue(b.dim(op.getSelf(), *dim));
+  auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
+    SmallVector<Value> places;
+    for (int64_t i = 0; i < rank; ++i)
+      places.push_back(i == *dim ? place(inner, indices[0], extent)
+                                 : linalg::IndexOp::create(inner, i).getResult());
+    return places;
+  };
+  return b.replace(readAt(b, op.getSelf(), b.sizes(op.getIndex()), op.getIndex(),
+                          {b.getMultiDimIdentityMap(rank)}, at));
+}
+
+LogicalResult IndexTensorOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf());
+  Type dtype = dtypeOf(op.getSelf());
+  std::optional<SmallVector<Value>> indices = matchList(op.getIndices());
+  if (!sizes || !indices)
+    return r.tensor(std::nullopt, dtype);
+  Advanced advanced(*indices);
+  SmallVector<Type> tensors;
+  for (int64_t dim : advanced.dims) {
+    Type indexDtype = dtypeOf(strip((*indices)[dim]));
+    if (!indexDtype || isBoolDtype(indexDtype)) // as many elements as are true
+      return r.tensor(std::nullopt, dtype);
+    tensors.push_back(strip((*indices)[dim]).getType());
+  }
+  std::string error;
+  std::optional<Sizes> broadcast = broadcastSizes(tensors, error);
+  if (!broadcast)
+    return r.error(error);
+  if (!*broadcast || advanced.dims.empty() ||
+      advanced.dims.back() >= static_cast<int64_t>(sizes->size()))
+    return r.tensor(std::nullopt, dtype);
+  for (int64_t dim : llvm::reverse(advanced.dims))
+    sizes->erase(sizes->begin() + dim);
+  sizes->insert(sizes->begin() + advanced.first, (*broadcast)->begin(), (*broadcast)->end());
+  return r.tensor(sizes, dtype);
+}
+
+LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
+  Value self = b.operands[0];
+  std::optional<SmallVector<Value>> indices = matchList(getIndices());
+  RankedTensorType resultType = b.resultType();
+  if (!indices || !resultType || !areRanked(self))
+    return b.unsupported("the rank of the operand or the indices are unknown");
+  Advanced advanced(*indices);
+  SmallVector<Value> tensors;
+  int64_t broadcastRank = 0;
+  for (int64_t dim : advanced.dims) {
+    Value torchIndex = strip((*indices)[dim]), index = b.lowered(torchIndex);
+    if (!index || !areRanked(index) || isBoolDtype(dtypeOf(torchIndex)))
+      return b.unsupported("an index is a mask or its rank is unknown");
+    tensors.push_back(index);
+    broadcastRank = std::max(broadcastRank, cast<RankedTensorType>(index.getType()).getRank());
+  }
+
+  int64_t rank = resultType.getRank(), selfRank = cast<RankedTensorType>(self.getType()).getRank();
+  SmallVector<OpFoldResult> selfSizes = b.sizes(self), sizes;
+  for (int64_t i = 0; i < selfRank; ++i)
+    if (!llvm::is_contained(advanced.dims, i))
+      sizes.push_back(selfSizes[i]);
+  SmallVector<OpFoldResult> indexSizes(broadcastRank, b.getIndexAttr(1));
+  SmallVector<AffineMap> maps;
+  for (Value index : tensors) {
+    auto type = cast<RankedTensorType>(index.getType());
+    SmallVector<AffineExpr> exprs;
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      int64_t at = broadcastRank - type.getRank() + i;
+      bool one = type.getDimSize(i) == 1;
+      exprs.push_back(one ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(advanced.first + at));
+      if (!one)
+        indexSizes[at] = b.dim(index, i);
+    }
+    maps.push_back(AffineMap::get(rank, 0, exprs, b.getContext()));
+  }
+  sizes.insert(sizes.begin() + advanced.first, indexSizes.begin(), indexSizes.end());
+
+  SmallVector<Value> extents;
+  for (int64_t dim : advanced.dims)
+    extents.push_back(b.indexValue(selfSizes[dim]));
+  auto at = [&](ImplicitLocOpBuilder &inner, ValueRange values) {
+    SmallVector<Value> places;
+    for (int64_t i = 0, plain = 0, next = 0; i < selfRank; ++i) {
+      if (llvm::is_contained(advanced.dims, i)) {
+        places.push_back(place(inner, values[next], extents[next]));
+        ++next;
+        continue;
+      }
+      int64_t resultDim = plain < advanced.first ? plain : plain + broadcastRank;
+      places.push_back(linalg::IndexOp::create(inner, resultDim));
+      ++plain;
+    }
+    return places;
+  };
+  return b.replace(readAt(b, self, sizes, tensors, maps, at));
+}
+
+} // namespace linalgd::torch

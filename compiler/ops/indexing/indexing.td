@@ -1,0 +1,19 @@
+// Reading elements at computed places. An index outside its dimension is moved to the nearest end: no
+// read leaves the tensor.
+#ifndef LINALGD_OPS_INDEXING
+#define LINALGD_OPS_INDEXING
+
+include "compiler/dialect/Torch.td"
+
+class Read<string name, dag arguments, Trait way = Lowers>
+    : AtenOp<name, arguments, (outs Tensor:$result), [way]>;
+
+def Aten_EmbeddingOp : Read<"embedding",
+    (ins Tensor:$weight, Tensor:$indices, Default<SymInt, "-1">:$padding_idx,
+         Default<Bool, "False">:$scale_grad_by_freq, Default<Bool, "False">:$sparse)>;
+def Aten_IndexSelectOp : Read<"index_select", (ins Tensor:$self, Int:$dim, Tensor:$index)>;
+def Aten_GatherOp : Read<"gather",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Kw<Bool, "False">:$sparse_grad)>;
+def Aten_IndexTensorOp : Read<"index.Tensor", (ins Tensor:$self, ListOf<Opt<Tensor>>:$indices)>;
+
+#endif

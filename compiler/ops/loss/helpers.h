@@ -1,0 +1,12 @@
+// What the records of the loss family call.
+#pragma once
+
+#include "compiler/dialect/builders.h"
+
+namespace linalgd::torch {
+
+// The broadcast sizes without reduction, else a scalar.
+llvm::LogicalResult inferLoss(Inference &r, mlir::Value self, mlir::Value target,
+                              mlir::Value reduction);
+
+} // namespace linalgd::torch

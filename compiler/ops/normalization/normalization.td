@@ -1,0 +1,26 @@
+// Normalisations.
+#ifndef LINALGD_OPS_NORMALIZATION
+#define LINALGD_OPS_NORMALIZATION
+
+include "compiler/dialect/Torch.td"
+
+class Normalization<string name, dag arguments>
+    : AtenOp<name, arguments, (outs Tensor:$result), [Decomposes]> {
+  let infer = "r.same(op.getInput())";
+}
+def Aten_BatchNormOp : Normalization<"batch_norm",
+    (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Opt<Tensor>:$running_mean,
+         Opt<Tensor>:$running_var, Bool:$training, Float:$momentum, Float:$eps, Bool:$cudnn_enabled)>;
+def Aten_LayerNormOp : Normalization<"layer_norm",
+    (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
+         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1e-05">:$eps,
+         Default<Bool, "True">:$cudnn_enable)>;
+def Aten_GroupNormOp : Normalization<"group_norm",
+    (ins Tensor:$input, Int:$num_groups, Default<Opt<Tensor>, "None">:$weight,
+         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1e-05">:$eps,
+         Default<Bool, "True">:$cudnn_enabled)>;
+def Aten_RmsNormOp : Normalization<"rms_norm",
+    (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
+         Default<Opt<Float>, "None">:$eps)>;
+
+#endif

@@ -1,0 +1,249 @@
+// Reductions as linalg.reduce, scans as loops over slices.
+#include "compiler/ops/reduction/reduction.h"
+#include "compiler/dialect/pointwise.h"
+#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/ops/scalar/scalar.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace linalgd::torch {
+
+Type sumDtype(Value tensor) {
+  Type dtype = dtypeOf(tensor);
+  if (!dtype || !(isIntDtype(dtype) || isBoolDtype(dtype)))
+    return dtype;
+  return IntegerType::get(dtype.getContext(), 64, IntegerType::Signed);
+}
+
+// The dims that are reduced, in order.
+static std::optional<SmallVector<int64_t>> reducedDims(Value dims, int64_t rank) {
+  if (!dims || rank == 0)
+    return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  std::optional<SmallVector<int64_t>> result = matchDims(dims, rank);
+  if (result)
+    llvm::sort(*result);
+  return result;
+}
+
+LogicalResult inferReduced(Inference &r, Value self, Value dims, Value keep, Type dtype) {
+  Sizes sizes = sizesOf(self);
+  std::optional<bool> keepDims = keep ? matchBool(keep) : false;
+  if (!sizes || !keepDims)
+    return r.tensor(std::nullopt, dtype);
+  auto reduced = reducedDims(dims, static_cast<int64_t>(sizes->size()));
+  if (!reduced)
+    return r.tensor(std::nullopt, dtype);
+  for (int64_t dim : llvm::reverse(*reduced)) {
+    if (*keepDims)
+      (*sizes)[dim] = 1;
+    else
+      sizes->erase(sizes->begin() + dim);
+  }
+  return r.tensor(sizes, dtype);
+}
+
+Value numElements(TorchBuilder &b, Value tensor, Value dims) {
+  if (!sizesOf(tensor))
+    return nullptr;
+  auto reduced = reducedDims(dims, static_cast<int64_t>(sizesOf(tensor)->size()));
+  if (!reduced)
+    return nullptr;
+  int64_t known = 1;
+  Value result;
+  for (int64_t dim : *reduced) {
+    int64_t size = (*sizesOf(tensor))[dim];
+    if (!ShapedType::isDynamic(size))
+      known *= size;
+    else
+      result = result ? MulIntOp::create(b, result, b.size(tensor, dim)).getResult()
+                      : b.size(tensor, dim);
+  }
+  if (!result)
+    return b.constInt(known);
+  return known == 1 ? result : MulIntOp::create(b, result, b.constInt(known)).getResult();
+}
+
+namespace {
+
+using Combine = llvm::function_ref<Value(ScalarBuilder &, Value, Value)>;
+
+// Reduces operand 0, converted to `compute`, over `dims`; `keep` leaves dimensions of size 1.
+LogicalResult lowerReduced(Lowering &b, Value dims, Value keep, Type compute, Value start,
+                           Combine combine) {
+  Value self = b.operands[0];
+  auto type = dyn_cast<RankedTensorType>(self.getType());
+  if (!type)
+    return b.unsupported("the rank of the operand is unknown");
+  auto reduced = reducedDims(dims, type.getRank());
+  std::optional<bool> keepDims = matchBool(keep);
+  if (!reduced || !keepDims)
+    return b.unsupported("the dimensions are not constant");
+  self = b.convert(self, dtypeOf(b.op->getOperand(0)), compute);
+  SmallVector<OpFoldResult> all = b.sizes(self), kept, keptAsOnes = all;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (llvm::is_contained(*reduced, i))
+      keptAsOnes[i] = b.getIndexAttr(1);
+    else
+      kept.push_back(all[i]);
+  }
+  Value init = b.filled(kept, start);
+  Value result = linalg::ReduceOp::create(b, ValueRange{self}, ValueRange{init}, *reduced,
+                                          [&](OpBuilder &nested, Location loc, ValueRange x) {
+                                            ScalarBuilder s(loc, nested, compute);
+                                            linalg::YieldOp::create(s, combine(s, x[0], x[1]));
+                                          })
+                     .getResult(0);
+  result = b.convert(result, compute, b.resultDtype());
+  if (!*keepDims || reduced->empty())
+    return b.replace(result);
+
+  // Kept dimensions each take the ones around them.
+  SmallVector<ReassociationIndices> parts;
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    bool isKept = !llvm::is_contained(*reduced, i);
+    shape.push_back(isKept ? type.getDimSize(i) : 1);
+    bool startsPart = parts.empty() || (isKept && llvm::any_of(parts.back(), [&](int64_t at) {
+                                          return !llvm::is_contained(*reduced, at);
+                                        }));
+    if (startsPart)
+      parts.emplace_back();
+    parts.back().push_back(i);
+  }
+  if (kept.empty())
+    parts.clear();
+  return b.replace(tensor::ExpandShapeOp::create(
+      b, RankedTensorType::get(shape, lowerDtype(b.resultDtype())), result, parts, keptAsOnes));
+}
+
+Value extreme(Lowering &b, Type dtype, bool largest) {
+  Type type = lowerDtype(dtype);
+  if (isFloatDtype(dtype)) {
+    double infinity = std::numeric_limits<double>::infinity();
+    return b.scalar(type, largest ? infinity : -infinity);
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  APInt value = isUnsignedDtype(dtype)
+                    ? (largest ? APInt::getMaxValue(width) : APInt::getMinValue(width))
+                    : (largest ? APInt::getSignedMaxValue(width) : APInt::getSignedMinValue(width));
+  return arith::ConstantOp::create(b, b.getIntegerAttr(type, value));
+}
+
+Value noDims(TorchBuilder &b) { return b.intList(ArrayRef<int64_t>()); }
+
+} // namespace
+
+LogicalResult SumOp::decompose(Decomposition &b) {
+  return b.replace(
+      SumDimIntListOp::create(b, getSelf(), noDims(b), b.constBool(false), getDtype()).getResult());
+}
+
+LogicalResult SumDimIntListOp::lowerToLinalg(Lowering &b) {
+  Type compute = computeDtype(b.resultDtype());
+  return lowerReduced(b, getDim(), getKeepdim(), compute, b.scalar(lowerDtype(compute), 0),
+                      [](ScalarBuilder &s, Value x, Value sum) { return s.add(x, sum); });
+}
+
+LogicalResult MeanOp::decompose(Decomposition &b) {
+  return b.replace(
+      MeanDimOp::create(b, getSelf(), noDims(b), b.constBool(false), getDtype()).getResult());
+}
+
+LogicalResult MeanDimOp::decompose(Decomposition &b) {
+  Value count = numElements(b, getSelf(), getDim());
+  if (!count || !b.resultDtype())
+    return failure();
+  // Half types would overflow in the sum.
+  Type dtype = b.resultDtype(), compute = computeDtype(dtype);
+  Value sum = SumDimIntListOp::create(b, b.toDtype(getSelf(), compute), getDim(), getKeepdim(),
+                                      b.constNone());
+  return b.replace(b.toDtype(DivScalarOp::create(b, sum, count), dtype));
+}
+
+LogicalResult AmaxOp::lowerToLinalg(Lowering &b) {
+  Type dtype = b.resultDtype();
+  return lowerReduced(b, getDim(), getKeepdim(), dtype, extreme(b, dtype, false),
+                      [](ScalarBuilder &s, Value x, Value largest) { return s.max(x, largest); });
+}
+LogicalResult AminOp::lowerToLinalg(Lowering &b) {
+  Type dtype = b.resultDtype();
+  return lowerReduced(b, getDim(), getKeepdim(), dtype, extreme(b, dtype, true),
+                      [](ScalarBuilder &s, Value x, Value least) { return s.min(x, least); });
+}
+LogicalResult MaxOp::decompose(Decomposition &b) {
+  return b.replace(AmaxOp::create(b, getSelf(), noDims(b), b.constBool(false)).getResult());
+}
+LogicalResult MinOp::decompose(Decomposition &b) {
+  return b.replace(AminOp::create(b, getSelf(), noDims(b), b.constBool(false)).getResult());
+}
+
+LogicalResult VarCorrectionOp::decompose(Decomposition &b) {
+  Value count = numElements(b, getSelf(), getDim());
+  std::optional<double> correction = isNone(getCorrection()) ? 1.0 : matchFloat(getCorrection());
+  if (!count || !correction)
+    return failure();
+  Value mean = MeanDimOp::create(b, getSelf(), getDim(), b.constBool(true), b.constNone());
+  Value distance = SubTensorOp::create(b, getSelf(), mean, b.constInt(1));
+  Value square = MulTensorOp::create(b, distance, distance);
+  Value sum = SumDimIntListOp::create(b, square, getDim(), getKeepdim(), b.constNone());
+  auto whole = static_cast<int64_t>(*correction);
+  if (static_cast<double>(whole) != *correction)
+    return failure();
+  Value divisor = SubIntOp::create(b, count, b.constInt(whole));
+  return b.replace(DivScalarOp::create(b, sum, divisor).getResult());
+}
+
+LogicalResult StdCorrectionOp::decompose(Decomposition &b) {
+  Value variance = VarCorrectionOp::create(b, getSelf(), getDim(), getCorrection(), getKeepdim());
+  return b.replace(SqrtOp::create(b, variance).getResult());
+}
+
+LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
+  Value self = b.operands[0];
+  auto type = dyn_cast<RankedTensorType>(self.getType());
+  std::optional<int64_t> dim = matchInt(getDim());
+  if (!type || !dim)
+    return b.unsupported("the rank of the operand or the dimension is unknown");
+  Type dtype = b.resultDtype(), compute = computeDtype(dtype);
+  self = b.convert(self, dtypeOf(getSelf()), compute);
+  if (type.getRank() == 0)
+    return b.replace(b.convert(self, compute, dtype));
+  dim = normalizeDim(*dim, type.getRank());
+  if (!dim)
+    return b.unsupported("the dimension is out of range");
+
+  SmallVector<OpFoldResult> sizes = b.sizes(self), slice = sizes,
+                            strides(sizes.size(), b.getIndexAttr(1)),
+                            offsets(sizes.size(), b.getIndexAttr(0));
+  slice[*dim] = b.getIndexAttr(1);
+  Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
+  Value result = b.empty(sizes, lowerDtype(compute)), sum = b.zeros(slice, lowerDtype(compute));
+  auto loop = scf::ForOp::create(
+      b, zero, b.indexValue(sizes[*dim]), one, ValueRange{result, sum},
+      [&](OpBuilder &nested, Location loc, Value i, ValueRange state) {
+        offsets[*dim] = i;
+        Value part = tensor::ExtractSliceOp::create(nested, loc, self, offsets, slice, strides);
+        int64_t rank = type.getRank();
+        SmallVector<AffineMap> maps(2, nested.getMultiDimIdentityMap(rank));
+        SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+        Value next = linalg::GenericOp::create(nested, loc, state[1].getType(), ValueRange{part},
+                                               ValueRange{state[1]}, maps, iterators,
+                                               [&](OpBuilder &inner, Location at, ValueRange x) {
+                                                 ScalarBuilder s(at, inner, compute);
+                                                 linalg::YieldOp::create(s, s.add(x[0], x[1]));
+                                               })
+                         .getResult(0);
+        Value stored =
+            tensor::InsertSliceOp::create(nested, loc, next, state[0], offsets, slice, strides);
+        scf::YieldOp::create(nested, loc, ValueRange{stored, next});
+      });
+  return b.replace(b.convert(loop.getResult(0), compute, dtype));
+}
+
+} // namespace linalgd::torch
