@@ -1,5 +1,6 @@
 // Differences of neighbours.
 #include "compiler/ops/assembly/assembly.h"
+#include "compiler/dialect/builders.h"
 #include "compiler/ops/binary/binary.h"
 #include "compiler/ops/view/view.h"
 

@@ -212,7 +212,7 @@ LogicalResult LinearOp::lowerToLinalg(Lowering &b) {
                .getResults()[0];
   }
   Value result =
-      linalg::MatmulTransposeBOp::create(b, ValueRange{rows, op.getWeight()}, ValueRange{init})
+      linalg::MatmulTransposeBOp::create(b, b.getLoc(), ValueRange{rows, op.getWeight()}, ValueRange{init})
           .getResult(0);
   result = b.convert(result, compute, dtype);
   if (rank == 1)

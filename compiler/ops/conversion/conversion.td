@@ -144,7 +144,7 @@ class Assertion<string name, dag arguments> : AtenOp<name, arguments, (outs), [D
   let infer = "success()";
   let definition = [{
     ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
-      return b.replace({});
+      return b.replace(::mlir::ValueRange());
     }
   }];
 }

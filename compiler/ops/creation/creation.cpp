@@ -163,7 +163,7 @@ LogicalResult LinspaceOp::lowerToLinalg(Lowering &b) {
   Value parts = b.scalar(element, std::max<int64_t>(*steps - 1, 1));
   Value step = arith::DivFOp::create(b, arith::SubFOp::create(b, end, start), parts);
   Value range = generate(
-      b, b.getIndexAttr(*steps), lowerDtype(dtype), [&](ImplicitLocOpBuilder &n, ValueRange at) {
+      b, OpFoldResult(b.getIndexAttr(*steps)), lowerDtype(dtype), [&](ImplicitLocOpBuilder &n, ValueRange at) {
         Value last = arith::ConstantIndexOp::create(n, *steps - 1);
         Value half = arith::ConstantIndexOp::create(n, *steps == 1 ? 1 : *steps / 2);
         Value isFirstHalf = arith::CmpIOp::create(n, arith::CmpIPredicate::slt, at[0], half);
