@@ -84,6 +84,10 @@ SmallVector<unsigned> bestOrder(linalg::GenericOp op) {
 
 // Loops that walk all operands as one can become one.
 void collapseLoops(IRRewriter &rewriter, linalg::GenericOp &op) {
+  // MLIR collapses nothing else: no windows, no constant places.
+  if (!llvm::all_of(op.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isProjectedPermutation(); }))
+    return;
   SmallVector<ReassociationIndices> groups;
   SmallVector<utils::IteratorType> types = op.getIteratorTypesArray();
   auto canAppend = [&](ReassociationIndices group) {
