@@ -140,7 +140,11 @@ def command_line(address: str, folder: Path, want: torch.Tensor) -> None:
     """Compiles both files with linalgc; runs the executable by a C++ program."""
     linalgc = [BIN / "linalgc", "--server", address, "--json"]
     signature = ["--input", "x:float32[1,3,224,224]"]
-    for path, options in ((folder / "resnet18.pt2", []), (folder / "resnet18.pt", signature)):
+    cases: list[tuple[Path, list[str]]] = [
+        (folder / "resnet18.pt2", []),
+        (folder / "resnet18.pt", signature),
+    ]
+    for path, options in cases:
         step(f"linalgc: {path.name} to linalg IR, which mlir-opt-22 accepts, and to an executable")
         mlir, library = path.with_suffix(f"{path.suffix}.mlir"), path.with_suffix(f"{path.suffix}.so")
         for emit, out in (("linalg", mlir), ("executable", library)):

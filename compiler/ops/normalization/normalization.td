@@ -13,11 +13,11 @@ def Aten_BatchNormOp : Normalization<"batch_norm",
          Opt<Tensor>:$running_var, Bool:$training, Float:$momentum, Float:$eps, Bool:$cudnn_enabled)>;
 def Aten_LayerNormOp : Normalization<"layer_norm",
     (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
-         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1e-05">:$eps,
+         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1.0000000000000001e-05">:$eps,
          Default<Bool, "True">:$cudnn_enable)>;
 def Aten_GroupNormOp : Normalization<"group_norm",
     (ins Tensor:$input, Int:$num_groups, Default<Opt<Tensor>, "None">:$weight,
-         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1e-05">:$eps,
+         Default<Opt<Tensor>, "None">:$bias, Default<Float, "1.0000000000000001e-05">:$eps,
          Default<Bool, "True">:$cudnn_enabled)>;
 def Aten_RmsNormOp : Normalization<"rms_norm",
     (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
