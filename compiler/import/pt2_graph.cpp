@@ -12,10 +12,16 @@ namespace {
 // torch writes "no bound" as a number near the largest one.
 constexpr int64_t kUnbounded = int64_t(1) << 62;
 
-// "torch.ops.aten.add.Tensor" → "aten.add.Tensor"; ".default" is dropped.
+// "torch.ops.aten.add.Tensor" → "aten.add.Tensor"; ".default" is dropped. What asks for a symbolic
+// size is the same as what asks for a size: "aten.sym_size.int" → "aten.size.int".
 std::string canonicalTarget(llvm::StringRef target) {
   if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
     target.consume_back(".default");
+  llvm::StringRef plain = target;
+  if (plain.consume_front("aten.sym_") &&
+      (plain.starts_with("size") || plain == "numel" || plain.starts_with("stride") ||
+       plain == "storage_offset"))
+    return concat("aten.", std::string_view(plain));
   return target.str();
 }
 

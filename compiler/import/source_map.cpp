@@ -86,7 +86,8 @@ SourceMap makeSourceMap(const Graph &graph) {
   }
 
   SourceMap map;
-  const SourceLocation *previous = nullptr;
+  auto firstKnown = std::find_if(locations.begin(), locations.end(), [](auto *l) { return l; });
+  const SourceLocation *previous = firstKnown == locations.end() ? nullptr : *firstKnown;
   for (size_t i = 0; i < nodes.size(); ++i) {
     const SourceLocation *location = locations[i] ? locations[i] : previous;
     previous = location;

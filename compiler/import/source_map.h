@@ -20,7 +20,7 @@ SourceLocation userFrame(std::string_view stackTrace);
 std::string modulePath(std::string_view nnModuleStack);
 
 // The location of each node by its id. A node without one of its own (a runtime assertion, say) has
-// that of the first node that uses its value, else of the node before it.
+// that of the first node that uses its value, else of a node beside it.
 SourceMap makeSourceMap(const Graph &graph);
 
 } // namespace linalgd

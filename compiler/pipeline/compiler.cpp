@@ -6,6 +6,7 @@
 #include "compiler/import/signature.h"
 #include "compiler/import/source_map.h"
 #include "compiler/pipeline/diagnostics.h"
+#include "compiler/pipeline/infer_outputs.h"
 #include "compiler/pipeline/render.h"
 #include "compiler/pipeline/stages.h"
 #include "compiler/pipeline/weights.h"
@@ -83,9 +84,10 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
   job.imported = *std::move(imported);
   job.options = std::move(options);
   job.sourceMap = makeSourceMap(job.imported.graph);
-  job.signature = makeSignature(job.imported.graph, job.options.entry);
   job.keys = makeKeys(job.imported, job.options, job.sourceMap,
                       job.options.emit >= Stage::Llvm ? job.target.str() : "");
+  inferOutputTypes(job.imported, job.options);
+  job.signature = makeSignature(job.imported.graph, job.options.entry);
   return job;
 }
 
@@ -193,6 +195,15 @@ private:
     return status;
   }
 
+  // An error of code generation, which says by its status alone what is wrong.
+  absl::Status report(absl::Status status) {
+    Diagnostic diagnostic;
+    diagnostic.code = absl::IsUnimplemented(status) ? "unsupported-op" : "internal";
+    diagnostic.message = std::string(status.message());
+    sink_.diagnostic(std::move(diagnostic));
+    return status;
+  }
+
   absl::Status link() {
     std::deque<std::string> copies;
     std::vector<WeightSource> weights;
@@ -200,7 +211,7 @@ private:
       weights = findWeights(job_.imported, model_, copies);
     absl::StatusOr<UniqueFd> library = generateExecutable(*module_, options_.codegen, weights);
     if (!library.ok())
-      return library.status();
+      return report(library.status());
     off_t size = lseek(library->get(), 0, SEEK_END);
     lseek(library->get(), 0, SEEK_SET);
     const StageDefinition &stage = definitionOf(Stage::Executable);
@@ -216,7 +227,7 @@ private:
       return makeArtifact(stage, renderModule(*module_, job_.options.weights));
     absl::StatusOr<std::string> text = emitLlvmIr(*module_, options_.codegen);
     if (!text.ok())
-      return text.status();
+      return report(text.status());
     return makeArtifact(stage, *text);
   }
 

@@ -93,7 +93,11 @@ std::string renderModule(ModuleOp module, WeightsMode weights) {
   std::string text;
   llvm::raw_string_ostream os(text);
   module->print(os, flags);
-  os << '\n';
+  // The printer opens the section of resources though none is printed.
+  llvm::StringRef body = llvm::StringRef(text).rtrim();
+  body.consume_back("{-#\n\n#-}");
+  text.resize(body.rtrim().size());
+  text += '\n';
   return text;
 }
 

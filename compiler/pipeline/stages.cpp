@@ -1,5 +1,6 @@
 #include "compiler/pipeline/stages.h"
 #include "compiler/passes/passes.h"
+#include "compiler/pipeline/locations.h"
 
 #include "mlir/Transforms/Passes.h"
 
@@ -14,6 +15,7 @@ void addTorchPasses(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDecomposePass(options.keepOps));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createRestoreLocationsPass());
 }
 
 void addLinalgPasses(OpPassManager &pm, const StageOptions &options) {
@@ -21,6 +23,7 @@ void addLinalgPasses(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createLowerToLinalgPass(options.keepOps));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createRestoreLocationsPass());
 }
 
 void addLlvmPasses(OpPassManager &pm, const StageOptions &options) {
