@@ -9,11 +9,15 @@
 
 #include <algorithm>
 #include <future>
+#include <span>
 
 namespace linalgd {
 namespace {
 
 using google::protobuf::util::TimeUtil;
+
+// Status details travel as HTTP/2 headers, of which peers take 8 KiB.
+constexpr size_t kMaxNamedBlobs = 32;
 
 constexpr char kMissingBlobs[] = "type.googleapis.com/linalgd.v1.MissingBlobs";
 
@@ -21,7 +25,7 @@ absl::Status missingBlobs(const std::vector<Digest> &digests) {
   absl::Status status = absl::FailedPreconditionError(absl::StrCat(
       digests.size(), " blobs of the model are missing; upload them, then submit again"));
   v1::MissingBlobs missing;
-  for (const Digest &digest : digests)
+  for (const Digest &digest : std::span(digests).first(std::min(digests.size(), kMaxNamedBlobs)))
     missing.add_digests(digest.hex());
   status.SetPayload(kMissingBlobs, absl::Cord(absl::string_view(missing.SerializeAsString())));
   return status;

@@ -402,6 +402,25 @@ TEST_F(JobsTest, NamesMissingBlobs) {
   EXPECT_THAT(missing.digests(), ElementsAre(sha256("elsewhere").hex()));
 }
 
+// They travel as headers, whose size peers bound; FindMissing tells the rest.
+TEST_F(JobsTest, NamesSomeOfManyMissingBlobs) {
+  start();
+  v1::SubmitRequest incomplete = request("a", "key a");
+  incomplete.mutable_model()->mutable_blobs(0)->set_name("graph");
+  for (int i = 0; i < 300; ++i) {
+    v1::NamedBlob *blob = incomplete.mutable_model()->add_blobs();
+    blob->set_name("weight" + std::to_string(i));
+    blob->set_digest(sha256("elsewhere" + std::to_string(i)).hex());
+  }
+  absl::Status status = trySubmit(incomplete).status();
+  v1::MissingBlobs missing;
+  absl::optional<absl::Cord> payload =
+      status.GetPayload("type.googleapis.com/linalgd.v1.MissingBlobs");
+  ASSERT_TRUE(payload && missing.ParseFromString(std::string(*payload)));
+  EXPECT_GT(missing.digests_size(), 0);
+  EXPECT_LT(payload->size(), 4096u);
+}
+
 TEST_F(JobsTest, QueueIsBounded) {
   options_.workers = 1;
   options_.maxQueue = 2;

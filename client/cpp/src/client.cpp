@@ -107,10 +107,10 @@ absl::StatusOr<Job> Client::submit(const ModelSource &model, const SubmitOptions
         return job.status();
       return Job(connection_, std::move(*job));
     }
-    std::vector<Digest> missing = missingBlobs(status);
-    if (missing.empty() || attempt == kSubmitAttempts)
+    // The status names the first missing blobs only; upload() asks for all.
+    if (missingBlobs(status).empty() || attempt == kSubmitAttempts)
       return connection_->error(status);
-    absl::StatusOr<uint64_t> sent = uploadBlobs(*connection_, model, std::move(missing), progress);
+    absl::StatusOr<uint64_t> sent = upload(model, progress);
     if (!sent.ok())
       return sent.status();
   }

@@ -194,10 +194,10 @@ class Client:
             try:
                 return Job(self._rpc, self._rpc.unary("Submit", request, compile_pb2.Job))
             except grpc.RpcError as error:
-                missing = _rpc.missing_blobs(error)
-                if missing is None:
+                if not _rpc.missing_blobs(error):
                     raise self._rpc.translate(error) from error
-            _blobs.upload(self._rpc, source, missing)
+            # The error names the first missing blobs only; FindMissing tells all.
+            _blobs.upload(self._rpc, source, [span.digest for span in source.spans])
         raise LinalgdError(
             f"the server at {self.address} drops the model's blobs as fast as they arrive: its "
             "store is too small for it",
