@@ -456,16 +456,17 @@ TEST_F(JobsTest, UnfinishedJobsSurviveARestart) {
 }
 
 TEST_F(JobsTest, NothingIsAcknowledgedThatIsNotOnDisk) {
-  start();
-  disk_->fault = [](std::string_view operation, const std::string &path) {
-    return operation == "rename" && path.find("jobs/") != std::string::npos
+  std::atomic<bool> full = true;
+  disk_->fault = [&](std::string_view operation, const std::string &path) {
+    return full && operation == "rename" && path.find("jobs/") != std::string::npos
                ? absl::ResourceExhaustedError("disk full")
                : absl::OkStatus();
   };
+  start();
   absl::StatusOr<v1::Job> job = trySubmit(request("a", "torch hang"));
   EXPECT_TRUE(absl::IsResourceExhausted(job.status())) << job.status();
   EXPECT_TRUE(absl::IsNotFound(manager_->get("a").status()));
-  disk_->fault = nullptr;
+  full = false;
   EXPECT_EQ(run("a", "key a").state(), v1::JOB_STATE_SUCCEEDED);
 }
 

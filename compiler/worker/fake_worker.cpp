@@ -99,15 +99,21 @@ void allocate(size_t megabytes) {
   hang();
 }
 
+// By the signal, whatever a sanitizer makes of it.
+void crash() {
+  signal(SIGSEGV, SIG_DFL);
+  raise(SIGSEGV);
+}
+
 // The commands that take the process's behaviour from its caller's hands.
 void misbehave(const Step &step) {
   const std::string &command = step.command;
   if (command == "crash")
-    raise(SIGSEGV);
+    crash();
   else if (command == "crash-unless") {
     if (access(step.argument.c_str(), F_OK) != 0) {
       appendLine(step.argument);
-      raise(SIGSEGV);
+      crash();
     }
   } else if (command == "exit")
     _exit(number(step.argument));
