@@ -2,8 +2,10 @@
 #include "client/cli/compiling.h"
 #include "client/cli/format.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -39,6 +41,7 @@ std::string runTime(const client::JobInfo &job) {
 absl::Status listJobs(const Session &session, client::Client &client,
                       const std::vector<std::string> &stateNames, uint32_t limit) {
   std::vector<client::JobState> states;
+  states.reserve(stateNames.size());
   for (const std::string &name : stateNames)
     states.push_back(*client::parseJobState(name)); // the parser takes no other names
   std::vector<client::JobInfo> jobs;
@@ -48,8 +51,7 @@ absl::Status listJobs(const Session &session, client::Client &client,
     absl::StatusOr<client::JobList> page = client.list(states, wanted, token);
     if (!page.ok())
       return page.status();
-    for (client::JobInfo &job : page->jobs)
-      jobs.push_back(std::move(job));
+    std::ranges::move(page->jobs, std::back_inserter(jobs));
     token = page->jobs.empty() ? "" : page->nextPageToken;
   } while (!token.empty() && jobs.size() < limit);
   if (session.json) {

@@ -21,6 +21,7 @@ struct Digest {
 
   auto operator<=>(const Digest &) const = default;
 
+  // NOLINTNEXTLINE(readability-identifier-naming): absl calls it by this name.
   template <typename H> friend H AbslHashValue(H h, const Digest &d) {
     return H::combine(std::move(h), d.bytes);
   }

@@ -15,12 +15,13 @@
 
 #include "dlpack.h"
 
+// C's own style of names. NOLINTBEGIN(readability-identifier-naming)
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-// What linalgd_abi_version() returns for the functions below. It grows when one of them changes in a
-// way that breaks callers; functions that are added do not raise it.
+// What linalgd_abi_version() returns for the functions below. It grows when one of them changes in
+// a way that breaks callers; functions that are added do not raise it.
 #define LINALGD_ABI_VERSION 1
 
 // What the functions return: 0, or why not.
@@ -44,28 +45,29 @@ int32_t linalgd_abi_version(void);
 // and in each of "slots" a boolean "embedded"; a slot that is not must be bound before a call.
 const char *linalgd_manifest(void);
 
-// Checks that the processor has what the target needs and makes a handle. On failure *handle is NULL.
+// Checks that the processor has what the target needs and makes a handle. On failure *handle is
+// NULL.
 int linalgd_open(linalgd_handle **handle);
 
-// Gives a slot its tensor: dtype and shape exactly the slot's, contiguous, CPU. An embedded slot may
-// be bound too, which replaces its data. On success the handle owns the tensor and calls its deleter
-// (where there is one) at linalgd_close or at the next bind of the slot; on failure the caller still
-// owns it. The data is used in place and must not change during a call.
+// Gives a slot its tensor: dtype and shape exactly the slot's, contiguous, CPU. An embedded slot
+// may be bound too, which replaces its data. On success the handle owns the tensor and calls its
+// deleter (where there is one) at linalgd_close or at the next bind of the slot; on failure the
+// caller still owns it. The data is used in place and must not change during a call.
 int linalgd_bind(linalgd_handle *handle, const char *slot, DLManagedTensorVersioned *tensor);
 
 // Runs the model.
 //
 // inputs: one tensor for each entry of the manifest's "inputs" whose kind is not "constant", in
-// order; the kinds int, float and bool are tensors of rank 0 and dtype int64, float64 and bool. They
-// are borrowed for the call, only read, and never deleted. Any strides are taken (what is not
+// order; the kinds int, float and bool are tensors of rank 0 and dtype int64, float64 and bool.
+// They are borrowed for the call, only read, and never deleted. Any strides are taken (what is not
 // contiguous or not aligned to its element size is copied).
 //
 // outputs: an array of num_outputs pointers, filled with one tensor for each entry of "outputs" of
-// kind tensor, int, float or bool, in order ("constant" and "input" entries have none), and then one
-// for each entry of "state": the new value of a buffer that the model writes (its "slot", for the
-// caller to bind before the next call where it wants the model to see it) or of an input that it
-// mutates. Outputs are contiguous, 64-byte aligned and share no memory with anything; their deleter
-// frees them. On failure all of them are NULL.
+// kind tensor, int, float or bool, in order ("constant" and "input" entries have none), and then
+// one for each entry of "state": the new value of a buffer that the model writes (its "slot", for
+// the caller to bind before the next call where it wants the model to see it) or of an input that
+// it mutates. Outputs are contiguous, 64-byte aligned and share no memory with anything; their
+// deleter frees them. On failure all of them are NULL.
 int linalgd_call(linalgd_handle *handle, const DLManagedTensorVersioned *const *inputs,
                  int32_t num_inputs, DLManagedTensorVersioned **outputs, int32_t num_outputs);
 
@@ -79,3 +81,4 @@ const char *linalgd_last_error(void);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(readability-identifier-naming)

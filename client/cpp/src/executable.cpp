@@ -32,7 +32,7 @@ struct LibraryCloser {
 
 // An output whose deleter lets go of the library after the tensor's memory.
 struct Output {
-  DLManagedTensorVersioned managed{};
+  DLManagedTensorVersioned managed;
   DLManagedTensorVersioned *inner = nullptr;
   std::shared_ptr<void> library;
 };
@@ -44,10 +44,7 @@ void deleteOutput(DLManagedTensorVersioned *managed) {
 }
 
 Tensor keepLibrary(DLManagedTensorVersioned *tensor, const std::shared_ptr<void> &library) {
-  auto output = std::make_unique<Output>();
-  output->managed = *tensor;
-  output->inner = tensor;
-  output->library = library;
+  std::unique_ptr<Output> output(new Output{*tensor, tensor, library});
   output->managed.manager_ctx = output.get();
   output->managed.deleter = deleteOutput;
   return Tensor(&output.release()->managed);
@@ -205,6 +202,7 @@ absl::StatusOr<std::vector<Tensor>> Executable::call(const std::vector<Tensor> &
         absl::StrCat("weights without data: ", absl::StrJoin(library_->unbound, ", "),
                      "; bind them or give a safetensors file"));
   std::vector<const DLManagedTensorVersioned *> pointers;
+  pointers.reserve(inputs.size());
   for (const Tensor &input : inputs)
     pointers.push_back(input.get());
   std::vector<DLManagedTensorVersioned *> results(library_->numOutputs, nullptr);
@@ -214,6 +212,7 @@ absl::StatusOr<std::vector<Tensor>> Executable::call(const std::vector<Tensor> &
   if (code != LINALGD_OK)
     return library_->error(code);
   std::vector<Tensor> outputs;
+  outputs.reserve(results.size());
   for (DLManagedTensorVersioned *result : results)
     outputs.push_back(keepLibrary(result, library_->handle));
   return outputs;

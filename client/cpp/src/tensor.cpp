@@ -14,7 +14,7 @@ constexpr int64_t kMaxBytes = int64_t(1) << 46;
 
 // What the manager context of our own tensors points at.
 struct Storage {
-  DLManagedTensorVersioned managed{};
+  DLManagedTensorVersioned managed;
   std::vector<int64_t> shape;
   std::shared_ptr<void> owner;
 };
@@ -53,6 +53,9 @@ absl::StatusOr<Tensor> Tensor::view(std::string_view name, std::vector<int64_t> 
   managed.dl_tensor.ndim = static_cast<int32_t>(storage->shape.size());
   managed.dl_tensor.dtype = dtype->dlpack;
   managed.dl_tensor.shape = storage->shape.data();
+  managed.dl_tensor.strides = nullptr;
+  managed.dl_tensor.byte_offset = 0;
+  managed.flags = 0;
   managed.manager_ctx = storage.get();
   return Tensor(&storage.release()->managed);
 }
