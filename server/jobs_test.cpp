@@ -369,7 +369,7 @@ TEST_F(JobsTest, InspectionsFailToo) {
 TEST_F(JobsTest, InternalErrorsCarryAReproducer) {
   start();
   v1::Job job = run("a", "linalg internal pass failed");
-  EXPECT_EQ(job.failure().diagnostics(0).code(), "compiler-error");
+  EXPECT_EQ(job.failure().diagnostics(0).code(), "internal");
   EXPECT_EQ(content(job.failure().reproducer()), "module {}\n");
 }
 

@@ -2,6 +2,7 @@
 
 #include "proto/marshal.h"
 #include "server/logging.h"
+#include "server/service/compile_service.h"
 #include "server/service/status.h"
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,7 @@ ServerUnaryReactor *ServerService::GetServerInfo(CallbackServerContext *context,
   limits->set_worker_memory_bytes(config.workerMemory);
   toProto(microseconds(config.jobTimeout), limits->mutable_job_timeout());
   limits->set_workers(config.workers);
+  limits->set_max_message_bytes(kMaxMessageBytes);
   ServerUnaryReactor *reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
