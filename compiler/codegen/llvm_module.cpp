@@ -44,6 +44,12 @@ absl::Status linkKernels(Module &module, TargetMachine &machine) {
   if (!kernels)
     return absl::InternalError("cannot read the kernels: " + errorText(kernels.takeError()));
   setTarget(**kernels, machine);
+  // The widest registers are used where a kernel says so, not wherever LLVM vectorises by itself.
+  for (Function &function : **kernels)
+    if (!function.isDeclaration() && function.getName().contains("avx512")) {
+      function.addFnAttr("min-legal-vector-width", "512");
+      function.addFnAttr("prefer-vector-width", "512");
+    }
   if (Linker::linkModules(module, std::move(*kernels), Linker::LinkOnlyNeeded))
     return absl::InternalError("cannot link the kernels");
   return absl::OkStatus();

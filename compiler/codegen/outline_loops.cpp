@@ -31,15 +31,20 @@ int64_t stepOf(linalg::LinalgOp op, OpOperand &operand, unsigned dim) {
   int64_t offset;
   if (failed(type.getStridesAndOffset(strides, offset)))
     return ShapedType::kDynamic;
-  int64_t step = 0;
+  // The difference between the indices at 1 and at 0: they are linear in the loops.
   AffineMap map = op.getMatchingIndexingMap(&operand);
-  AffineExpr expr = getAffineDimExpr(dim, op.getContext());
-  for (auto [result, stride] : llvm::zip_equal(map.getResults(), strides)) {
-    if (!result.isFunctionOfDim(dim))
-      continue;
-    if (result != expr || ShapedType::isDynamic(stride))
+  SmallVector<Attribute> zero(map.getNumDims(),
+                              IntegerAttr::get(IndexType::get(op.getContext()), 0));
+  SmallVector<Attribute> one = zero, from, to;
+  one[dim] = IntegerAttr::get(IndexType::get(op.getContext()), 1);
+  if (failed(map.constantFold(zero, from)) || failed(map.constantFold(one, to)))
+    return ShapedType::kDynamic;
+  int64_t step = 0;
+  for (auto [before, after, stride] : llvm::zip_equal(from, to, strides)) {
+    int64_t distance = cast<IntegerAttr>(after).getInt() - cast<IntegerAttr>(before).getInt();
+    if (distance != 0 && ShapedType::isDynamic(stride))
       return ShapedType::kDynamic;
-    step += stride;
+    step += distance * stride;
   }
   return step;
 }
@@ -82,9 +87,38 @@ SmallVector<unsigned> bestOrder(linalg::GenericOp op) {
   return order;
 }
 
+// Takes the constant indices out of the maps, where an operand is broadcast along a dimension of
+// size 1, so that all that remains are loops.
+void dropConstantIndices(IRRewriter &rewriter, linalg::GenericOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  rewriter.setInsertionPoint(op);
+  for (auto [i, operand] : llvm::enumerate(op->getOpOperands())) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type || !type.getLayout().isIdentity())
+      continue;
+    SmallVector<ReassociationIndices> groups;
+    SmallVector<AffineExpr> kept;
+    ReassociationIndices leading;
+    for (auto [dim, result] : llvm::enumerate(maps[i].getResults())) {
+      if (isa<AffineConstantExpr>(result) && type.getDimSize(dim) == 1) {
+        (groups.empty() ? leading : groups.back()).push_back(dim);
+        continue;
+      }
+      groups.push_back(std::exchange(leading, {}));
+      groups.back().push_back(dim);
+      kept.push_back(result);
+    }
+    if (kept.size() == maps[i].getNumResults())
+      continue;
+    operand.set(memref::CollapseShapeOp::create(rewriter, op.getLoc(), operand.get(), groups));
+    maps[i] = AffineMap::get(maps[i].getNumDims(), 0, kept, op.getContext());
+  }
+  op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+}
+
 // Loops that walk all operands as one can become one.
 void collapseLoops(IRRewriter &rewriter, linalg::GenericOp &op) {
-  // MLIR collapses nothing else: no windows, no constant places.
+  // MLIR's collapsing takes no other maps.
   if (!llvm::all_of(op.getIndexingMapsArray(),
                     [](AffineMap map) { return map.isProjectedPermutation(); }))
     return;
@@ -280,6 +314,7 @@ struct OutlineLoopsPass : PassWrapper<OutlineLoopsPass, OperationPass<ModuleOp>>
       rewriter.eraseOp(op);
       return success();
     }
+    dropConstantIndices(rewriter, generic);
     SmallVector<unsigned> order = bestOrder(generic);
     if (!llvm::is_sorted(order)) {
       rewriter.setInsertionPoint(generic);

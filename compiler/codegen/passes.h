@@ -28,8 +28,9 @@ std::unique_ptr<mlir::Pass> createFuseTensorsPass();
 // After bufferization: results that are fresh allocations of their own, copies as loops, and every
 // buffer freed after its last use.
 std::unique_ptr<mlir::Pass> createPlanBuffersPass();
-// Contractions and convolutions as calls of the kernel library (compiler/runtime/kernels).
-std::unique_ptr<mlir::Pass> createCallKernelsPass();
+// Contractions and convolutions as calls of the kernel library (compiler/runtime/kernels), in its
+// variant "sse", "avx" or "avx512".
+std::unique_ptr<mlir::Pass> createCallKernelsPass(std::string variant);
 // All other linalg ops as loop nests, each in a function of its own that equal ones share.
 std::unique_ptr<mlir::Pass> createOutlineLoopsPass();
 // Math functions by polynomials that LLVM vectorises.

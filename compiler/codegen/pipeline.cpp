@@ -61,6 +61,12 @@ void registerCodegenDialects(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
+static std::string kernelVariant(const Target &target) {
+  if (target.has("avx512f"))
+    return "avx512";
+  return target.has("avx2") && target.has("fma") ? "avx" : "sse";
+}
+
 static void addTensorPasses(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createInlinerPass());
   pm.addPass(createPrepareEntryPass(options.entry));
@@ -87,6 +93,7 @@ static void addBufferPasses(OpPassManager &pm) {
 void buildLlvmPipeline(OpPassManager &pm, const CodegenOptions &options) {
   addTensorPasses(pm, options);
   addBufferPasses(pm);
+  pm.addPass(createCallKernelsPass(kernelVariant(options.target)));
   pm.addPass(createOutlineLoopsPass());
   pm.addPass(createExpandMathPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
