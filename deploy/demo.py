@@ -138,7 +138,7 @@ def main() -> None:
 
 def command_line(address: str, folder: Path, want: torch.Tensor) -> None:
     """Compiles both files with linalgc; runs the executable by a C++ program."""
-    linalgc = [BIN / "linalgc", "--server", address, "--json"]
+    linalgc: list[str | Path] = [BIN / "linalgc", "--server", address, "--json"]
     signature = ["--input", "x:float32[1,3,224,224]"]
     cases: list[tuple[Path, list[str]]] = [
         (folder / "resnet18.pt2", []),

@@ -60,6 +60,8 @@ def Aten_RepeatInterleaveSelfIntOp : Make<"repeat_interleave.self_int",
     (ins Tensor:$self, SymInt:$repeats, Default<Opt<Int>, "None">:$dim,
          Kw<Opt<SymInt>, "None">:$output_size)>;
 
+def Aten_BroadcastTensorsOp : AtenOp<"broadcast_tensors",
+    (ins ListOf<Tensor>:$tensors), (outs ListOf<Tensor>:$result), [Decomposes]>;
 def Aten_DiffOp : Make<"diff", (ins Tensor:$self, Default<Int, "1">:$n, Default<Int, "-1">:$dim,
     Default<Opt<Tensor>, "None">:$prepend, Default<Opt<Tensor>, "None">:$append)>;
 

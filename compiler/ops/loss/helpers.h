@@ -9,4 +9,8 @@ namespace linalgd::torch {
 llvm::LogicalResult inferLoss(Inference &r, mlir::Value self, mlir::Value target,
                               mlir::Value reduction);
 
+// One loss a sample without reduction, else a scalar.
+llvm::LogicalResult inferClassLoss(Inference &r, mlir::Value self, mlir::Value target,
+                                   mlir::Value reduction);
+
 } // namespace linalgd::torch

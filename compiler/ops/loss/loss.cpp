@@ -1,9 +1,12 @@
 // Losses onto elementwise ops and a reduction.
 #include "compiler/ops/loss/loss.h"
 #include "compiler/dialect/builders.h"
+#include "compiler/ops/attention/attention.h"
 #include "compiler/ops/binary/binary.h"
 #include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/ops/indexing/indexing.h"
 #include "compiler/ops/reduction/reduction.h"
+#include "compiler/ops/view/view.h"
 
 using namespace mlir;
 
@@ -119,6 +122,143 @@ LogicalResult BinaryCrossEntropyWithLogitsOp::decompose(Decomposition &b) {
   if (!isNone(getWeight()))
     loss = mul(b, loss, getWeight());
   return reduceLoss(b, loss, getReduction());
+}
+
+LogicalResult KlDivOp::decompose(Decomposition &b) {
+  std::optional<bool> logTarget = matchBool(getLogTarget());
+  if (!matchInt(getReduction()) || !logTarget)
+    return failure();
+  Value target = getTarget();
+  Value loss;
+  if (*logTarget) {
+    loss = mul(b, ExpOp::create(b, target), sub(b, target, getSelf()));
+  } else {
+    // 0 log 0 is 0.
+    loss = sub(b, XlogyTensorOp::create(b, target, target), mul(b, target, getSelf()));
+  }
+  return reduceLoss(b, loss, getReduction());
+}
+
+// x where the target is 1, max(0, margin - x) where it is -1.
+LogicalResult HingeEmbeddingLossOp::decompose(Decomposition &b) {
+  if (!matchInt(getReduction()))
+    return failure();
+  Value zero = b.constInt(0), one = b.constInt(1);
+  Value margin =
+      ClampMinOp::create(b, RsubScalarOp::create(b, getSelf(), getMargin(), one), zero);
+  Value none = MulScalarOp::create(b, getSelf(), zero);
+  Value negative =
+      WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), one), margin, none);
+  Value positive = WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), b.constInt(-1)),
+                                       getSelf(), none);
+  return reduceLoss(b, add(b, negative, positive), getReduction());
+}
+
+LogicalResult PoissonNllLossOp::decompose(Decomposition &b) {
+  std::optional<bool> logInput = matchBool(getLogInput());
+  // The Stirling term of `full` is not written yet.
+  if (!matchInt(getReduction()) || !logInput || matchBool(getFull()) != false)
+    return failure();
+  Value loss;
+  if (*logInput) {
+    loss = sub(b, ExpOp::create(b, getInput()), mul(b, getTarget(), getInput()));
+  } else {
+    Value positive = AddScalarOp::create(b, getInput(), getEps(), b.constInt(1));
+    loss = sub(b, getInput(), mul(b, getTarget(), LogOp::create(b, positive)));
+  }
+  return reduceLoss(b, loss, getReduction());
+}
+
+// max(0, margin - target * (input1 - input2)).
+LogicalResult MarginRankingLossOp::decompose(Decomposition &b) {
+  if (!matchInt(getReduction()))
+    return failure();
+  Value product = mul(b, getTarget(), sub(b, getInput1(), getInput2()));
+  Value loss = RsubScalarOp::create(b, product, getMargin(), b.constInt(1));
+  return reduceLoss(b, ClampMinOp::create(b, loss, b.constInt(0)), getReduction());
+}
+
+//===-- classes -------------------------------------------------------------------------------===//
+
+LogicalResult inferClassLoss(Inference &r, Value self, Value target, Value reduction) {
+  Sizes sizes = sizesOf(self);
+  std::optional<int64_t> kind = matchInt(reduction);
+  if (!sizes || !kind)
+    return r.tensor(std::nullopt, dtypeOf(self));
+  if (*kind != 0)
+    return r.tensor(SmallVector<int64_t>(), dtypeOf(self));
+  sizes->erase(sizes->begin() + (sizes->size() > 1 ? 1 : 0));
+  return r.tensor(sizes, dtypeOf(self));
+}
+
+namespace {
+
+// What a class loss is made of. Targets that are ignored have weight 0.
+struct ClassTerms {
+  Value picked; // the log-probability of the target, weighted
+  Value weight; // of the target
+};
+
+// `logs` at the target's class along `dim`.
+ClassTerms pickClasses(Decomposition &b, Value logs, Value target, Value ignore, int64_t dim) {
+  Value at = b.constInt(dim), no = b.constBool(false);
+  Value counts = NeScalarOp::create(b, target, ignore);
+  Value safe = MaskedFillScalarOp::create(b, target, LogicalNotOp::create(b, counts), b.constInt(0));
+  Value picked = GatherOp::create(b, logs, at, UnsqueezeOp::create(b, safe, at), no);
+  picked = SqueezeDimOp::create(b, picked, at);
+  Value factor = b.toDtype(counts, dtypeOf(logs));
+  return {mul(b, picked, factor), factor};
+}
+
+LogicalResult reduceClassLoss(Decomposition &b, Value loss, Value weight, Value reduction) {
+  int64_t kind = *matchInt(reduction);
+  if (kind == 0)
+    return b.replace(loss);
+  Value none = b.constNone();
+  Value sum = SumOp::create(b, loss, none);
+  if (kind == 1)
+    sum = DivTensorOp::create(b, sum, SumOp::create(b, weight, none));
+  return b.replace(sum);
+}
+
+} // namespace
+
+LogicalResult NllLossNdOp::decompose(Decomposition &b) {
+  Sizes sizes = sizesOf(getSelf());
+  if (!sizes || sizes->empty() || !matchInt(getReduction()) || !isNone(getWeight()))
+    return failure();
+  ClassTerms terms = pickClasses(b, getSelf(), getTarget(), getIgnoreIndex(),
+                                 sizes->size() > 1 ? 1 : 0);
+  return reduceClassLoss(b, NegOp::create(b, terms.picked), terms.weight, getReduction());
+}
+
+LogicalResult CrossEntropyLossOp::decompose(Decomposition &b) {
+  Sizes sizes = sizesOf(getSelf()), target = sizesOf(getTarget());
+  std::optional<double> smoothing = matchFloat(getLabelSmoothing());
+  if (!sizes || sizes->empty() || !target || !matchInt(getReduction()) || !smoothing ||
+      !isNone(getWeight()))
+    return failure();
+  int64_t dim = sizes->size() > 1 ? 1 : 0;
+  Value none = b.constNone(), at = b.constInt(dim);
+  Value logs = LogSoftmaxIntOp::create(b, getSelf(), at, none);
+  Value dims = b.intList(ArrayRef<int64_t>{dim}), drop = b.constBool(false);
+  // The mean over all classes is what smoothing mixes in.
+  Value uniform = MeanDimOp::create(b, logs, dims, drop, none);
+  auto smooth = [&](Value picked, Value factor) -> Value {
+    if (*smoothing == 0)
+      return picked;
+    Value rest = factor ? mul(b, uniform, factor) : uniform;
+    return add(b, MulScalarOp::create(b, picked, b.constFloat(1 - *smoothing)),
+               MulScalarOp::create(b, rest, b.constFloat(*smoothing)));
+  };
+  if (target->size() == sizes->size()) { // probabilities
+    Value picked = SumDimIntListOp::create(b, mul(b, logs, getTarget()), dims, drop, none);
+    Value loss = NegOp::create(b, smooth(picked, nullptr));
+    return reduceLoss(b, loss, getReduction());
+  }
+  ClassTerms terms = pickClasses(b, logs, getTarget(), getIgnoreIndex(), dim);
+  Value loss = NegOp::create(b, smooth(terms.picked, terms.weight));
+  return reduceClassLoss(b, loss, terms.weight, getReduction());
 }
 
 } // namespace linalgd::torch

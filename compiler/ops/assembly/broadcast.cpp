@@ -1,4 +1,4 @@
-// Differences of neighbours.
+// Differences of neighbours, and tensors broadcast against each other.
 #include "compiler/ops/assembly/assembly.h"
 #include "compiler/dialect/builders.h"
 #include "compiler/ops/binary/binary.h"
@@ -41,6 +41,44 @@ LogicalResult DiffOp::decompose(Decomposition &b) {
                                         : SubTensorOp::create(b, later, earlier, one).getResult();
   }
   return b.replace(value);
+}
+
+LogicalResult BroadcastTensorsOp::infer(Adaptor op, Inference &r) {
+  std::optional<SmallVector<Value>> tensors = matchList(op.getTensors());
+  if (!tensors || tensors->empty())
+    return r.tensorList(std::nullopt, nullptr);
+  SmallVector<Type> types = llvm::map_to_vector(*tensors, [](Value v) { return v.getType(); });
+  Type dtype = dtypeOf(tensors->front());
+  for (Value tensor : *tensors)
+    if (dtypeOf(tensor) != dtype)
+      dtype = nullptr;
+  std::string error;
+  std::optional<Sizes> sizes = broadcastSizes(types, error);
+  return sizes ? r.tensorList(*sizes, dtype) : r.error(error);
+}
+
+LogicalResult BroadcastTensorsOp::decompose(Decomposition &b) {
+  std::optional<SmallVector<Value>> tensors = matchList(getTensors());
+  if (!tensors || llvm::any_of(*tensors, [](Value tensor) { return !sizesOf(tensor); }))
+    return failure();
+  // Each dimension, from the last, has the size of the first tensor that is not 1 there.
+  size_t rank = 0;
+  for (Value tensor : *tensors)
+    rank = std::max(rank, sizesOf(tensor)->size());
+  SmallVector<Value> sizes(rank);
+  for (size_t i = 1; i <= rank; ++i)
+    for (Value tensor : *tensors) {
+      Sizes own = sizesOf(tensor);
+      if (own->size() < i)
+        continue;
+      auto dim = static_cast<int64_t>(own->size() - i);
+      if (!sizes[rank - i] || ((*own)[dim] != 1 && matchInt(sizes[rank - i]) == 1))
+        sizes[rank - i] = b.size(tensor, dim);
+    }
+  SmallVector<Value> results;
+  for (Value tensor : *tensors)
+    results.push_back(ExpandOp::create(b, tensor, b.intList(ValueRange(sizes)), b.constBool(false)));
+  return b.replace(ListConstructOp::create(b, b.op->getResult(0).getType(), results).getResult());
 }
 
 } // namespace linalgd::torch
