@@ -35,8 +35,7 @@ Explanation explainRefusal(const absl::Status &status) {
   case absl::StatusCode::kResourceExhausted:
     return {"too-large", "Make the model smaller, or raise the server's limits"};
   default:
-    return {"internal",
-            "This is a defect of the compiler. Please report it with the reproducer"};
+    return {"internal", "This is a defect of the compiler. Please report it with the reproducer"};
   }
 }
 

@@ -78,8 +78,8 @@ struct Diagnostic {
 
 // Where the bytes of a weight are: nothing is copied to answer with it.
 struct WeightBinding {
-  std::string slot;           // the parameter's or buffer's name
-  std::string dtype;          // as in InputSpec
+  std::string slot;  // the parameter's or buffer's name
+  std::string dtype; // as in InputSpec
   std::vector<int64_t> shape;
   bool bound = true;   // false: the model holds no data for it
   Digest blob;         // a blob of the model

@@ -1,5 +1,5 @@
-// Code generation: a module of linalg on tensors to the LLVM dialect, to LLVM IR, to a shared library
-// with the C ABI of compiler/runtime/executable.h.
+// Code generation: a module of linalg on tensors to the LLVM dialect, to LLVM IR, to a shared
+// library with the C ABI of compiler/runtime/executable.h.
 #pragma once
 
 #include "compiler/api/compiler.h"
@@ -17,9 +17,9 @@ namespace linalgd {
 // The contiguous, row-major data of a slot. Neither descriptor nor memory is owned.
 struct WeightSource {
   std::string slot;
-  int fd = -1;         // a file that holds the data from `offset` on
-  uint64_t offset = 0; // bytes
-  uint64_t size = 0;   // bytes
+  int fd = -1;                // a file that holds the data from `offset` on
+  uint64_t offset = 0;        // bytes
+  uint64_t size = 0;          // bytes
   const char *data = nullptr; // where fd is -1: the data in memory; NULL: there is none (unbound)
 };
 

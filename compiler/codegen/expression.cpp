@@ -91,7 +91,8 @@ private:
     if (take("("))
       return sum(depth + 1) && take(")");
     size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
       ++at_;
     std::string word = text_.substr(start, at_ - start);
     if (word == "Max" || word == "Min")

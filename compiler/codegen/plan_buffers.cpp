@@ -69,8 +69,8 @@ struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
         if (type.isDynamicDim(i))
           sizes.push_back(memref::DimOp::create(builder, loc, value, i));
       auto copyType = MemRefType::get(type.getShape(), type.getElementType());
-      Value copy = memref::AllocOp::create(builder, loc, copyType, sizes,
-                                           builder.getI64IntegerAttr(64));
+      Value copy =
+          memref::AllocOp::create(builder, loc, copyType, sizes, builder.getI64IntegerAttr(64));
       memref::CopyOp::create(builder, loc, value, copy);
       operand.set(copy);
     }

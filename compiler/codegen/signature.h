@@ -1,4 +1,5 @@
-// The signature of an executable, read from its JSON and held against the function that was compiled.
+// The signature of an executable, read from its JSON and held against the function that was
+// compiled.
 #pragma once
 
 #include "compiler/codegen/codegen.h"
@@ -10,8 +11,8 @@
 namespace linalgd {
 
 struct Dim {
-  int64_t size = -1; // -1: dynamic
-  std::string text;  // of a dynamic one: "s0 + 1"; empty: anything
+  int64_t size = -1;               // -1: dynamic
+  std::string text;                // of a dynamic one: "s0 + 1"; empty: anything
   std::vector<int64_t> expression; // its postfix program (compiler/runtime/tables.h); may be empty
 };
 

@@ -29,7 +29,9 @@ public:
                               GlobalValue::PrivateLinkage, value, "linalgd_table");
   }
   Constant *string(StringRef text) { return place(ConstantDataArray::getString(context_, text)); }
-  Constant *record(ArrayRef<Constant *> fields) { return ConstantStruct::getAnon(context_, fields); }
+  Constant *record(ArrayRef<Constant *> fields) {
+    return ConstantStruct::getAnon(context_, fields);
+  }
   // An array of records of one type; NULL when it is empty.
   Constant *array(ArrayRef<Constant *> elements) {
     if (elements.empty())
@@ -50,8 +52,8 @@ public:
       SmallVector<Constant *> dims;
       for (const Dim &dim : spec.dims)
         dims.push_back(record({i64(dim.size), words(dim.expression), string(dim.text)}));
-      records.push_back(record({string(spec.name), i8(spec.code), i8(spec.bits),
-                                i32(spec.dims.size()), array(dims)}));
+      records.push_back(record(
+          {string(spec.name), i8(spec.code), i8(spec.bits), i32(spec.dims.size()), array(dims)}));
     }
     return array(records);
   }
@@ -80,8 +82,8 @@ public:
       if (auto offset = offsets.find(slot.name); offset != offsets.end())
         data = ConstantExpr::getGetElementPtr(Type::getInt8Ty(context_), base,
                                               i64(static_cast<int64_t>(offset->second)));
-      records.push_back(record({string(slot.name), i8(slot.code), i8(slot.bits),
-                                i32(shape.size()), words(shape), data}));
+      records.push_back(record({string(slot.name), i8(slot.code), i8(slot.bits), i32(shape.size()),
+                                words(shape), data}));
     }
     return array(records);
   }

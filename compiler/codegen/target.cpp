@@ -17,24 +17,53 @@ constexpr std::string_view kTriple = "x86_64-unknown-linux-gnu";
 constexpr std::string_view kDefaultCpu = "x86-64-v3";
 
 // Features that code generation makes use of by itself, or that a target may ask for.
-constexpr CpuidBit kCpuidBits[] = {
-    {"sse3", 1, 0, 2, 0},         {"pclmul", 1, 0, 2, 1},      {"ssse3", 1, 0, 2, 9},
-    {"fma", 1, 0, 2, 12},         {"cx16", 1, 0, 2, 13},       {"sse4.1", 1, 0, 2, 19},
-    {"sse4.2", 1, 0, 2, 20},      {"movbe", 1, 0, 2, 22},      {"popcnt", 1, 0, 2, 23},
-    {"aes", 1, 0, 2, 25},         {"avx", 1, 0, 2, 28},        {"f16c", 1, 0, 2, 29},
-    {"rdrnd", 1, 0, 2, 30},       {"fsgsbase", 7, 0, 1, 0},    {"bmi", 7, 0, 1, 3},
-    {"avx2", 7, 0, 1, 5},         {"bmi2", 7, 0, 1, 8},        {"avx512f", 7, 0, 1, 16},
-    {"avx512dq", 7, 0, 1, 17},    {"rdseed", 7, 0, 1, 18},     {"adx", 7, 0, 1, 19},
-    {"avx512ifma", 7, 0, 1, 21},  {"avx512cd", 7, 0, 1, 28},   {"sha", 7, 0, 1, 29},
-    {"avx512bw", 7, 0, 1, 30},    {"avx512vl", 7, 0, 1, 31},   {"avx512vbmi", 7, 0, 2, 1},
-    {"avx512vbmi2", 7, 0, 2, 6},  {"gfni", 7, 0, 2, 8},        {"vaes", 7, 0, 2, 9},
-    {"vpclmulqdq", 7, 0, 2, 10},  {"avx512vnni", 7, 0, 2, 11}, {"avx512bitalg", 7, 0, 2, 12},
-    {"avx512vpopcntdq", 7, 0, 2, 14}, {"avx512fp16", 7, 0, 3, 23}, {"amx-bf16", 7, 0, 3, 22},
-    {"amx-tile", 7, 0, 3, 24},    {"amx-int8", 7, 0, 3, 25},   {"avxvnni", 7, 1, 0, 4},
-    {"avx512bf16", 7, 1, 0, 5},   {"avxifma", 7, 1, 0, 23},    {"sahf", 0x80000001, 0, 2, 0},
-    {"lzcnt", 0x80000001, 0, 2, 5}, {"sse4a", 0x80000001, 0, 2, 6},
-    {"xop", 0x80000001, 0, 2, 11}, {"fma4", 0x80000001, 0, 2, 16},
-    {"tbm", 0x80000001, 0, 2, 21}};
+constexpr CpuidBit kCpuidBits[] = {{"sse3", 1, 0, 2, 0},
+                                   {"pclmul", 1, 0, 2, 1},
+                                   {"ssse3", 1, 0, 2, 9},
+                                   {"fma", 1, 0, 2, 12},
+                                   {"cx16", 1, 0, 2, 13},
+                                   {"sse4.1", 1, 0, 2, 19},
+                                   {"sse4.2", 1, 0, 2, 20},
+                                   {"movbe", 1, 0, 2, 22},
+                                   {"popcnt", 1, 0, 2, 23},
+                                   {"aes", 1, 0, 2, 25},
+                                   {"avx", 1, 0, 2, 28},
+                                   {"f16c", 1, 0, 2, 29},
+                                   {"rdrnd", 1, 0, 2, 30},
+                                   {"fsgsbase", 7, 0, 1, 0},
+                                   {"bmi", 7, 0, 1, 3},
+                                   {"avx2", 7, 0, 1, 5},
+                                   {"bmi2", 7, 0, 1, 8},
+                                   {"avx512f", 7, 0, 1, 16},
+                                   {"avx512dq", 7, 0, 1, 17},
+                                   {"rdseed", 7, 0, 1, 18},
+                                   {"adx", 7, 0, 1, 19},
+                                   {"avx512ifma", 7, 0, 1, 21},
+                                   {"avx512cd", 7, 0, 1, 28},
+                                   {"sha", 7, 0, 1, 29},
+                                   {"avx512bw", 7, 0, 1, 30},
+                                   {"avx512vl", 7, 0, 1, 31},
+                                   {"avx512vbmi", 7, 0, 2, 1},
+                                   {"avx512vbmi2", 7, 0, 2, 6},
+                                   {"gfni", 7, 0, 2, 8},
+                                   {"vaes", 7, 0, 2, 9},
+                                   {"vpclmulqdq", 7, 0, 2, 10},
+                                   {"avx512vnni", 7, 0, 2, 11},
+                                   {"avx512bitalg", 7, 0, 2, 12},
+                                   {"avx512vpopcntdq", 7, 0, 2, 14},
+                                   {"avx512fp16", 7, 0, 3, 23},
+                                   {"amx-bf16", 7, 0, 3, 22},
+                                   {"amx-tile", 7, 0, 3, 24},
+                                   {"amx-int8", 7, 0, 3, 25},
+                                   {"avxvnni", 7, 1, 0, 4},
+                                   {"avx512bf16", 7, 1, 0, 5},
+                                   {"avxifma", 7, 1, 0, 23},
+                                   {"sahf", 0x80000001, 0, 2, 0},
+                                   {"lzcnt", 0x80000001, 0, 2, 5},
+                                   {"sse4a", 0x80000001, 0, 2, 6},
+                                   {"xop", 0x80000001, 0, 2, 11},
+                                   {"fma4", 0x80000001, 0, 2, 16},
+                                   {"tbm", 0x80000001, 0, 2, 21}};
 
 std::unique_ptr<llvm::MCSubtargetInfo> subtarget(const std::string &triple, const std::string &cpu,
                                                  const std::string &features, std::string &error) {
@@ -74,8 +103,8 @@ absl::StatusOr<std::string> sortedFeatures(std::string_view spec, std::string_vi
     bool known = std::ranges::any_of(info.getAllProcessorFeatures(),
                                      [&](const auto &kv) { return name == kv.Key; });
     if ((feature[0] != '+' && feature[0] != '-') || !known)
-      return unknownTarget(spec, "unknown feature '" + feature +
-                                     "' (write it as +avx512vnni or -f16c)");
+      return unknownTarget(spec,
+                           "unknown feature '" + feature + "' (write it as +avx512vnni or -f16c)");
   }
   std::ranges::sort(list);
   list.erase(std::unique(list.begin(), list.end()), list.end());

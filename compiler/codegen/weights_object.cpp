@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kAlignment = 64;
 constexpr uint64_t kLargeSection = 0x10000000; // SHF_X86_64_LARGE, which glibc's elf.h lacks
-constexpr uint64_t kSectionStart = 64; // right behind the ELF header
+constexpr uint64_t kSectionStart = 64;         // right behind the ELF header
 
 uint64_t alignUp(uint64_t value) { return (value + kAlignment - 1) & ~(kAlignment - 1); }
 
@@ -72,8 +72,8 @@ absl::Status writeElf(int fd, uint64_t size) {
   uint64_t shstrtab = strtab + symbolNames.size();
   uint64_t headers = alignUp(shstrtab + sizeof sectionNames);
   Elf64_Shdr sections[5] = {};
-  sections[1] = {1,    SHT_PROGBITS, SHF_ALLOC | kLargeSection, 0, kSectionStart,
-                 size, 0,            0,                            kAlignment, 0};
+  sections[1] = {
+      1, SHT_PROGBITS, SHF_ALLOC | kLargeSection, 0, kSectionStart, size, 0, 0, kAlignment, 0};
   sections[2] = {18, SHT_SYMTAB, 0, 0, symtab, sizeof symbols, 3, 1, 8, sizeof(Elf64_Sym)};
   sections[3] = {26, SHT_STRTAB, 0, 0, strtab, symbolNames.size(), 0, 0, 1, 0};
   sections[4] = {34, SHT_STRTAB, 0, 0, shstrtab, sizeof sectionNames, 0, 0, 1, 0};

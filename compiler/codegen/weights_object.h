@@ -12,7 +12,7 @@ namespace linalgd {
 inline constexpr char kWeightsSymbol[] = "linalgd_weights";
 
 struct WeightsObject {
-  UniqueFd fd;                            // the object, a memfd
+  UniqueFd fd;                             // the object, a memfd
   std::map<std::string, uint64_t> offsets; // slot → offset from kWeightsSymbol; unbound slots lack
 };
 

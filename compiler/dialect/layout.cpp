@@ -44,9 +44,8 @@ OpFoldResult maxIndex(Lowering &b, OpFoldResult x, OpFoldResult y) {
 OpFoldResult floorDivIndex(Lowering &b, OpFoldResult x, OpFoldResult y) {
   if (isOneInteger(y))
     return x;
-  return combine<arith::FloorDivSIOp>(b, x, y, [](int64_t x, int64_t y) {
-    return llvm::divideFloorSigned(x, y);
-  });
+  return combine<arith::FloorDivSIOp>(
+      b, x, y, [](int64_t x, int64_t y) { return llvm::divideFloorSigned(x, y); });
 }
 OpFoldResult ceilDivIndex(Lowering &b, OpFoldResult x, OpFoldResult y) {
   return floorDivIndex(b, addIndex(b, x, subIndex(b, y, b.getIndexAttr(1))), y);
@@ -132,8 +131,7 @@ bool Pairing::extend(int64_t &i, int64_t &j, bool back) const {
   if (!take(in_, inIds_, i, left) || !take(out_, outIds_, j, right))
     return false;
   while (left != right) {
-    bool growRight = !left.within(right) ||
-                     (right.within(left) && left.constant > right.constant);
+    bool growRight = !left.within(right) || (right.within(left) && left.constant > right.constant);
     if (growRight ? !take(out_, outIds_, j, right) : !take(in_, inIds_, i, left))
       return false;
   }
@@ -218,8 +216,8 @@ Value reshapeGroups(Lowering &b, Value tensor, ArrayRef<ReshapeGroup> groups,
     tensor = tensor::CollapseShapeOp::create(b, tensor, collapse);
   tensor = castSizes(b, tensor, middle);
   if (expands)
-    tensor = tensor::ExpandShapeOp::create(
-        b, RankedTensorType::get(out, type.getElementType()), tensor, expand, outSizes);
+    tensor = tensor::ExpandShapeOp::create(b, RankedTensorType::get(out, type.getElementType()),
+                                           tensor, expand, outSizes);
   return tensor;
 }
 
@@ -317,15 +315,15 @@ Value insertSlice(Lowering &b, Value base, Value part, int64_t dim, const Slice 
   if (isZeroInteger(slice.size))
     return base;
   SliceParameters at(b, b.sizes(base), dim, slice);
-  part = b.tensorCast(part,
-                      typeOfSizes(at.sizes, cast<RankedTensorType>(part.getType()).getElementType()));
+  part = b.tensorCast(
+      part, typeOfSizes(at.sizes, cast<RankedTensorType>(part.getType()).getElementType()));
   return tensor::InsertSliceOp::create(b, part, base, at.offsets, at.sizes, at.strides);
 }
 
 //===-- generics ------------------------------------------------------------------------------===//
 
-Value mapped(Lowering &b, ValueRange inputs, ArrayRef<AffineMap> maps,
-             ArrayRef<OpFoldResult> sizes, Type elementType, ElementwiseBody body) {
+Value mapped(Lowering &b, ValueRange inputs, ArrayRef<AffineMap> maps, ArrayRef<OpFoldResult> sizes,
+             Type elementType, ElementwiseBody body) {
   SmallVector<AffineMap> allMaps(maps);
   allMaps.push_back(b.getMultiDimIdentityMap(sizes.size()));
   SmallVector<utils::IteratorType> iterators(sizes.size(), utils::IteratorType::parallel);

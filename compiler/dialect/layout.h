@@ -25,7 +25,8 @@ mlir::OpFoldResult wrapIndex(Lowering &b, mlir::OpFoldResult index, mlir::OpFold
 // Sizes for a result: the result type's where it knows them.
 IndexList refineSizes(Lowering &b, llvm::ArrayRef<mlir::OpFoldResult> sizes);
 // The tensor type of `sizes`.
-mlir::RankedTensorType typeOfSizes(llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type elementType);
+mlir::RankedTensorType typeOfSizes(llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                                   mlir::Type elementType);
 
 // Dimensions [inFirst, inLast) of a tensor that become dimensions [outFirst, outLast) of another.
 struct ReshapeGroup {
@@ -60,9 +61,9 @@ mlir::Value mapped(Lowering &b, mlir::ValueRange inputs, llvm::ArrayRef<mlir::Af
 mlir::Value generate(Lowering &b, llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type elementType,
                      ElementwiseBody body);
 
-// A position that data gives (i64), as an index within [0, size): a negative one counts from the end
-// where `wrap`. PyTorch raises outside of the range, here the nearest element is meant: an executable
-// never reads or writes beyond a tensor.
+// A position that data gives (i64), as an index within [0, size): a negative one counts from the
+// end where `wrap`. PyTorch raises outside of the range, here the nearest element is meant: an
+// executable never reads or writes beyond a tensor.
 mlir::Value clampPosition(mlir::ImplicitLocOpBuilder &b, mlir::Value position, mlir::Value size,
                           bool wrap);
 

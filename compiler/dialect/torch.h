@@ -63,8 +63,8 @@ llvm::StringRef getQualifiedName(mlir::Operation *op);
 // Whether a qualified name is that of an in-place op: "aten.add_.Tensor", "aten.relu_".
 bool isInPlaceName(llvm::StringRef qualified);
 
-// On a function at torch-raw: what of the caller's it writes (an argument's index, or a slot's name),
-// in the order in which the new values become results.
+// On a function at torch-raw: what of the caller's it writes (an argument's index, or a slot's
+// name), in the order in which the new values become results.
 inline constexpr llvm::StringLiteral kStateAttr = "torch.state";
 
 } // namespace linalgd::torch

@@ -1,7 +1,6 @@
 #include "compiler/pipeline/render.h"
 #include "compiler/dialect/torch.h"
 
-#include "llvm/ADT/StringSet.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/StringExtras.h"

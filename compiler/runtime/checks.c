@@ -1,4 +1,5 @@
-// Checks of what a caller hands in, with messages that name the input, the dimension and the symbol.
+// Checks of what a caller hands in, with messages that name the input, the dimension and the
+// symbol.
 #include "runtime.h"
 
 #include <cpuid.h>
@@ -99,8 +100,7 @@ static int checkTensor(const char *what, const char *name, uint8_t code, uint8_t
 }
 
 int linalgdCheckWeight(const LinalgdWeight *weight, const DLManagedTensorVersioned *managed) {
-  int status =
-      checkTensor("slot", weight->slot, weight->code, weight->bits, weight->rank, managed);
+  int status = checkTensor("slot", weight->slot, weight->code, weight->bits, weight->rank, managed);
   if (status)
     return status;
   const DLTensor *tensor = &managed->dl_tensor;
@@ -185,8 +185,9 @@ static int checkDim(const LinalgdTensor *input, int32_t dim, int64_t size, const
   if (expected->size >= 0) {
     if (size == expected->size)
       return LINALGD_OK;
-    return linalgdError(LINALGD_INVALID_ARGUMENT, "dimension %d of input '%s' must be %lld, not %lld",
-                        dim, input->name, (long long)expected->size, (long long)size);
+    return linalgdError(LINALGD_INVALID_ARGUMENT,
+                        "dimension %d of input '%s' must be %lld, not %lld", dim, input->name,
+                        (long long)expected->size, (long long)size);
   }
   int64_t value;
   if (!expected->expression || !evaluate(expected->expression, values, known, &value) ||

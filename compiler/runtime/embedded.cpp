@@ -1,8 +1,8 @@
 #include "compiler/runtime/embedded.h"
 
 #define EMBED(name, file)                                                                          \
-  __asm__(".section .rodata\n.balign 16\n.hidden " #name "\n.globl " #name "\n" #name            \
-          ":\n.incbin \"" file "\"\n.hidden " #name "_end\n.globl " #name "_end\n" #name         \
+  __asm__(".section .rodata\n.balign 16\n.hidden " #name "\n.globl " #name "\n" #name              \
+          ":\n.incbin \"" file "\"\n.hidden " #name "_end\n.globl " #name "_end\n" #name           \
           "_end:\n.byte 0\n.previous\n");                                                          \
   extern "C" const char name[], name##_end[];
 
@@ -11,8 +11,7 @@ EMBED(linalgd_embedded_kernels, "linalgd-kernels.bc")
 EMBED(linalgd_embedded_libc, "linalgd-libc.so")
 EMBED(linalgd_embedded_libm, "linalgd-libm.so")
 
-#define VIEW(name)                                                                                 \
-  { name, static_cast<size_t>(name##_end - name) }
+#define VIEW(name) {name, static_cast<size_t>(name##_end - name)}
 
 namespace linalgd {
 

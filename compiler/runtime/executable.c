@@ -143,16 +143,15 @@ static DLManagedTensorVersioned *makeOutput(const LinalgdTensor *type, const int
   if (!output)
     return NULL;
   memcpy(output->dims, descriptor + 3, 2 * rank * sizeof(int64_t));
-  output->tensor = (DLManagedTensorVersioned){
-      .version = {1, 0},
-      .manager_ctx = (void *)(intptr_t)descriptor[0],
-      .deleter = deleteOutput,
-      .dl_tensor = {.data = (void *)(intptr_t)descriptor[1],
-                    .device = {kDLCPU, 0},
-                    .ndim = type->rank,
-                    .dtype = {type->code, type->bits, 1},
-                    .shape = output->dims,
-                    .strides = output->dims + rank}};
+  output->tensor = (DLManagedTensorVersioned){.version = {1, 0},
+                                              .manager_ctx = (void *)(intptr_t)descriptor[0],
+                                              .deleter = deleteOutput,
+                                              .dl_tensor = {.data = (void *)(intptr_t)descriptor[1],
+                                                            .device = {kDLCPU, 0},
+                                                            .ndim = type->rank,
+                                                            .dtype = {type->code, type->bits, 1},
+                                                            .shape = output->dims,
+                                                            .strides = output->dims + rank}};
   linalgdDetach(output->tensor.manager_ctx);
   return &output->tensor;
 }

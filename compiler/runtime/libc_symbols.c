@@ -1,5 +1,5 @@
-// The C library's functions that executables may call: the link fails for any other. Compiled into a
-// library without code, of which only the names matter.
+// The C library's functions that executables may call: the link fails for any other. Compiled into
+// a library without code, of which only the names matter.
 #define SYMBOL(name)                                                                               \
   void name(void);                                                                                 \
   void name(void) {}

@@ -65,8 +65,8 @@ void *linalgd_rt_alloc(int64_t alignment, int64_t size) {
       block->size = bytes;
   }
   if (!block) {
-    call->status = linalgdError(LINALGD_OUT_OF_MEMORY, "cannot allocate %lld bytes",
-                                (long long)size);
+    call->status =
+        linalgdError(LINALGD_OUT_OF_MEMORY, "cannot allocate %lld bytes", (long long)size);
     longjmp(call->exit, 1);
   }
   block->next = call->live.next;

@@ -8,12 +8,13 @@
 
 // One dimension of a tensor in the signature.
 typedef struct {
-  int64_t size;        // ≥ 0: static; -1: given by `expression`, or anything where that is NULL
+  int64_t size; // ≥ 0: static; -1: given by `expression`, or anything where that is NULL
   const int64_t *expression; // postfix, see LINALGD_EXPR_*
-  const char *text;    // as the signature writes it
+  const char *text;          // as the signature writes it
 } LinalgdDim;
 
-// Postfix programs over the symbols: each word is an opcode, two of them are followed by an operand.
+// Postfix programs over the symbols: each word is an opcode, two of them are followed by an
+// operand.
 enum {
   LINALGD_EXPR_END,
   LINALGD_EXPR_CONSTANT, // value
@@ -70,9 +71,9 @@ typedef struct {
   const LinalgdTensor *inputs;
   const LinalgdTensor *outputs; // state results included
   const LinalgdWeight *weights;
-  // Runs the model. arguments[i] points to input i's memref descriptor; the outputs' descriptors are
-  // written to `results`, one after the other. A descriptor of rank r is 3 + 2r words: allocated
-  // pointer, data pointer, offset, r sizes, r strides.
+  // Runs the model. arguments[i] points to input i's memref descriptor; the outputs' descriptors
+  // are written to `results`, one after the other. A descriptor of rank r is 3 + 2r words:
+  // allocated pointer, data pointer, offset, r sizes, r strides.
   void (*entry)(void *const *arguments, int64_t *results);
 } LinalgdProgram;
 

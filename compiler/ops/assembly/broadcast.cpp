@@ -1,6 +1,6 @@
 // Differences of neighbours, and tensors broadcast against each other.
-#include "compiler/ops/assembly/assembly.h"
 #include "compiler/dialect/builders.h"
+#include "compiler/ops/assembly/assembly.h"
 #include "compiler/ops/binary/binary.h"
 #include "compiler/ops/view/view.h"
 
@@ -77,7 +77,8 @@ LogicalResult BroadcastTensorsOp::decompose(Decomposition &b) {
     }
   SmallVector<Value> results;
   for (Value tensor : *tensors)
-    results.push_back(ExpandOp::create(b, tensor, b.intList(ValueRange(sizes)), b.constBool(false)));
+    results.push_back(
+        ExpandOp::create(b, tensor, b.intList(ValueRange(sizes)), b.constBool(false)));
   return b.replace(ListConstructOp::create(b, b.op->getResult(0).getType(), results).getResult());
 }
 

@@ -211,9 +211,9 @@ LogicalResult LinearOp::lowerToLinalg(Lowering &b) {
                                        ArrayRef<int64_t>{0})
                .getResults()[0];
   }
-  Value result =
-      linalg::MatmulTransposeBOp::create(b, b.getLoc(), ValueRange{rows, op.getWeight()}, ValueRange{init})
-          .getResult(0);
+  Value result = linalg::MatmulTransposeBOp::create(b, b.getLoc(), ValueRange{rows, op.getWeight()},
+                                                    ValueRange{init})
+                     .getResult(0);
   result = b.convert(result, compute, dtype);
   if (rank == 1)
     result = tensor::CollapseShapeOp::create(b, result, SmallVector<ReassociationIndices>{{0, 1}});

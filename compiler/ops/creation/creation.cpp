@@ -1,6 +1,6 @@
 // Methods of the creation family.
-#include "compiler/dialect/layout.h"
 #include "compiler/ops/creation/creation.h"
+#include "compiler/dialect/layout.h"
 #include "compiler/ops/creation/helpers.h"
 #include "compiler/ops/view/view.h"
 
@@ -18,9 +18,8 @@ Type scalarDtype(Value number) {
 }
 
 Sizes sizesOfInts(ValueRange ints) {
-  return llvm::map_to_vector(ints, [](Value size) {
-    return matchInt(size).value_or(ShapedType::kDynamic);
-  });
+  return llvm::map_to_vector(
+      ints, [](Value size) { return matchInt(size).value_or(ShapedType::kDynamic); });
 }
 
 Value sizesAs(TorchBuilder &b, Value tensor) {
@@ -55,7 +54,8 @@ LogicalResult FullOp::lowerToLinalg(Lowering &b) {
   std::optional<IndexList> sizes = b.indexList(getSize());
   if (!sizes || !b.resultType() || !dtypeOf(strip(getFillValue())))
     return b.unsupported("the rank or dtype of the result is unknown");
-  return b.replace(b.filled(refineSizes(b, *sizes), lowerNumber(b, getFillValue(), b.resultDtype())));
+  return b.replace(
+      b.filled(refineSizes(b, *sizes), lowerNumber(b, getFillValue(), b.resultDtype())));
 }
 
 //===-- ranges --------------------------------------------------------------------------------===//
@@ -162,29 +162,31 @@ LogicalResult LinspaceOp::lowerToLinalg(Lowering &b) {
   Value start = lowerNumber(b, getStart(), counting), end = lowerNumber(b, getEnd(), counting);
   Value parts = b.scalar(element, std::max<int64_t>(*steps - 1, 1));
   Value step = arith::DivFOp::create(b, arith::SubFOp::create(b, end, start), parts);
-  Value range = generate(
-      b, OpFoldResult(b.getIndexAttr(*steps)), lowerDtype(dtype), [&](ImplicitLocOpBuilder &n, ValueRange at) {
-        Value last = arith::ConstantIndexOp::create(n, *steps - 1);
-        Value half = arith::ConstantIndexOp::create(n, *steps == 1 ? 1 : *steps / 2);
-        Value isFirstHalf = arith::CmpIOp::create(n, arith::CmpIPredicate::slt, at[0], half);
-        auto times = [&](Value index) -> Value {
-          Value integer = arith::IndexCastOp::create(n, n.getI64Type(), index);
-          Value real = arith::SIToFPOp::create(n, element, integer);
-          return arith::MulFOp::create(n, step, real);
-        };
-        Value up = arith::AddFOp::create(n, start, times(at[0]));
-        Value back = arith::SubIOp::create(n, last, at[0]);
-        Value down = arith::SubFOp::create(n, end, times(back));
-        Value value = arith::SelectOp::create(n, isFirstHalf, up, down);
-        return convertScalar(n, value, counting, dtype);
-      });
+  Value range = generate(b, OpFoldResult(b.getIndexAttr(*steps)), lowerDtype(dtype),
+                         [&](ImplicitLocOpBuilder &n, ValueRange at) {
+                           Value last = arith::ConstantIndexOp::create(n, *steps - 1);
+                           Value half =
+                               arith::ConstantIndexOp::create(n, *steps == 1 ? 1 : *steps / 2);
+                           Value isFirstHalf =
+                               arith::CmpIOp::create(n, arith::CmpIPredicate::slt, at[0], half);
+                           auto times = [&](Value index) -> Value {
+                             Value integer = arith::IndexCastOp::create(n, n.getI64Type(), index);
+                             Value real = arith::SIToFPOp::create(n, element, integer);
+                             return arith::MulFOp::create(n, step, real);
+                           };
+                           Value up = arith::AddFOp::create(n, start, times(at[0]));
+                           Value back = arith::SubIOp::create(n, last, at[0]);
+                           Value down = arith::SubFOp::create(n, end, times(back));
+                           Value value = arith::SelectOp::create(n, isFirstHalf, up, down);
+                           return convertScalar(n, value, counting, dtype);
+                         });
   return b.replace(range);
 }
 
 LogicalResult EyeOp::decompose(Decomposition &b) {
-  return b.replace(EyeMOp::create(b, getN(), getN(), getDtype(), getLayout(), getDevice(),
-                                  getPinMemory())
-                       .getResult());
+  return b.replace(
+      EyeMOp::create(b, getN(), getN(), getDtype(), getLayout(), getDevice(), getPinMemory())
+          .getResult());
 }
 
 LogicalResult EyeMOp::lowerToLinalg(Lowering &b) {
@@ -243,15 +245,14 @@ static LogicalResult lowerTriangle(Lowering &b, Value self, Value diagonal, bool
   Type element = b.resultType().getElementType();
   Value zero = b.scalar(element, 0);
   auto predicate = lower ? arith::CmpIPredicate::sle : arith::CmpIPredicate::sge;
-  Value result = mapped(
-      b, self, b.getMultiDimIdentityMap(rank), sizes, element,
-      [&](ImplicitLocOpBuilder &n, ValueRange x) -> Value {
-        Value row = linalg::IndexOp::create(n, rank - 2);
-        Value column = linalg::IndexOp::create(n, rank - 1);
-        Value limit = arith::AddIOp::create(n, row, offset);
-        Value keep = arith::CmpIOp::create(n, predicate, column, limit);
-        return arith::SelectOp::create(n, keep, x[0], zero);
-      });
+  Value result = mapped(b, self, b.getMultiDimIdentityMap(rank), sizes, element,
+                        [&](ImplicitLocOpBuilder &n, ValueRange x) -> Value {
+                          Value row = linalg::IndexOp::create(n, rank - 2);
+                          Value column = linalg::IndexOp::create(n, rank - 1);
+                          Value limit = arith::AddIOp::create(n, row, offset);
+                          Value keep = arith::CmpIOp::create(n, predicate, column, limit);
+                          return arith::SelectOp::create(n, keep, x[0], zero);
+                        });
   return b.replace(result);
 }
 LogicalResult TrilOp::lowerToLinalg(Lowering &b) {

@@ -144,13 +144,11 @@ LogicalResult HingeEmbeddingLossOp::decompose(Decomposition &b) {
   if (!matchInt(getReduction()))
     return failure();
   Value zero = b.constInt(0), one = b.constInt(1);
-  Value margin =
-      ClampMinOp::create(b, RsubScalarOp::create(b, getSelf(), getMargin(), one), zero);
+  Value margin = ClampMinOp::create(b, RsubScalarOp::create(b, getSelf(), getMargin(), one), zero);
   Value none = MulScalarOp::create(b, getSelf(), zero);
-  Value negative =
-      WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), one), margin, none);
-  Value positive = WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), b.constInt(-1)),
-                                       getSelf(), none);
+  Value negative = WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), one), margin, none);
+  Value positive =
+      WhereSelfOp::create(b, NeScalarOp::create(b, getTarget(), b.constInt(-1)), getSelf(), none);
   return reduceLoss(b, add(b, negative, positive), getReduction());
 }
 
@@ -203,7 +201,8 @@ struct ClassTerms {
 ClassTerms pickClasses(Decomposition &b, Value logs, Value target, Value ignore, int64_t dim) {
   Value at = b.constInt(dim), no = b.constBool(false);
   Value counts = NeScalarOp::create(b, target, ignore);
-  Value safe = MaskedFillScalarOp::create(b, target, LogicalNotOp::create(b, counts), b.constInt(0));
+  Value safe =
+      MaskedFillScalarOp::create(b, target, LogicalNotOp::create(b, counts), b.constInt(0));
   Value picked = GatherOp::create(b, logs, at, UnsqueezeOp::create(b, safe, at), no);
   picked = SqueezeDimOp::create(b, picked, at);
   Value factor = b.toDtype(counts, dtypeOf(logs));
@@ -227,8 +226,8 @@ LogicalResult NllLossNdOp::decompose(Decomposition &b) {
   Sizes sizes = sizesOf(getSelf());
   if (!sizes || sizes->empty() || !matchInt(getReduction()) || !isNone(getWeight()))
     return failure();
-  ClassTerms terms = pickClasses(b, getSelf(), getTarget(), getIgnoreIndex(),
-                                 sizes->size() > 1 ? 1 : 0);
+  ClassTerms terms =
+      pickClasses(b, getSelf(), getTarget(), getIgnoreIndex(), sizes->size() > 1 ? 1 : 0);
   return reduceClassLoss(b, NegOp::create(b, terms.picked), terms.weight, getReduction());
 }
 

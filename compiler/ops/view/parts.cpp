@@ -60,9 +60,9 @@ LogicalResult SelectIntOp::lowerToLinalg(Lowering &b) {
   if (!dim || !b.resultType())
     return b.unsupported("the dimension or the rank of the operand is not constant");
   SelectedPart part(b, self, *dim, getIndex());
-  return b.replace(tensor::ExtractSliceOp::create(b, part.type, self, part.offsets, part.sizes,
-                                                  part.strides)
-                       .getResult());
+  return b.replace(
+      tensor::ExtractSliceOp::create(b, part.type, self, part.offsets, part.sizes, part.strides)
+          .getResult());
 }
 
 LogicalResult SelectScatterOp::lowerToLinalg(Lowering &b) {
@@ -178,7 +178,8 @@ LogicalResult NarrowOp::lowerToLinalg(Lowering &b) {
   if (!dim || !b.resultType())
     return b.unsupported("the dimension or the rank of the operand is not constant");
   OpFoldResult size = b.dim(self, *dim), zero = b.getIndexAttr(0);
-  OpFoldResult start = minIndex(b, maxIndex(b, wrapIndex(b, b.index(getStart()), size), zero), size);
+  OpFoldResult start =
+      minIndex(b, maxIndex(b, wrapIndex(b, b.index(getStart()), size), zero), size);
   OpFoldResult length = minIndex(b, b.index(getLength()), subIndex(b, size, start));
   if (int64_t known = b.resultType().getDimSize(*dim); !ShapedType::isDynamic(known))
     length = b.getIndexAttr(known);
@@ -267,27 +268,28 @@ LogicalResult DiagonalScatterOp::lowerToLinalg(Lowering &b) {
   Value last = b.indexValue(maxIndex(b, subIndex(b, length, b.getIndexAttr(1)), b.getIndexAttr(0)));
   IndexList sizes = b.sizes(self);
   AffineMap identity = b.getMultiDimIdentityMap(sizes.size());
-  Value result = mapped(
-      b, self, identity, sizes, b.resultType().getElementType(),
-      [&](ImplicitLocOpBuilder &n, ValueRange x) -> Value {
-        auto relative = [&](int64_t dim, int64_t first) -> Value {
-          Value start = arith::ConstantIndexOp::create(n, first);
-          return arith::SubIOp::create(n, linalg::IndexOp::create(n, dim), start);
-        };
-        Value row = relative(at->dim1, at->first1), column = relative(at->dim2, at->first2);
-        Value zero = arith::ConstantIndexOp::create(n, 0);
-        Value position = arith::MaxSIOp::create(n, arith::MinSIOp::create(n, row, last), zero);
-        SmallVector<Value> indices;
-        for (int64_t dim = 0; dim < static_cast<int64_t>(sizes.size()); ++dim)
-          if (dim != at->dim1 && dim != at->dim2)
-            indices.push_back(linalg::IndexOp::create(n, dim));
-        indices.push_back(position);
-        Value update = tensor::ExtractOp::create(n, src, indices);
-        Value onDiagonal = arith::AndIOp::create(
-            n, arith::CmpIOp::create(n, arith::CmpIPredicate::eq, row, column),
-            arith::CmpIOp::create(n, arith::CmpIPredicate::eq, row, position));
-        return arith::SelectOp::create(n, onDiagonal, update, x[0]);
-      });
+  Value result = mapped(b, self, identity, sizes, b.resultType().getElementType(),
+                        [&](ImplicitLocOpBuilder &n, ValueRange x) -> Value {
+                          auto relative = [&](int64_t dim, int64_t first) -> Value {
+                            Value start = arith::ConstantIndexOp::create(n, first);
+                            return arith::SubIOp::create(n, linalg::IndexOp::create(n, dim), start);
+                          };
+                          Value row = relative(at->dim1, at->first1),
+                                column = relative(at->dim2, at->first2);
+                          Value zero = arith::ConstantIndexOp::create(n, 0);
+                          Value position =
+                              arith::MaxSIOp::create(n, arith::MinSIOp::create(n, row, last), zero);
+                          SmallVector<Value> indices;
+                          for (int64_t dim = 0; dim < static_cast<int64_t>(sizes.size()); ++dim)
+                            if (dim != at->dim1 && dim != at->dim2)
+                              indices.push_back(linalg::IndexOp::create(n, dim));
+                          indices.push_back(position);
+                          Value update = tensor::ExtractOp::create(n, src, indices);
+                          Value onDiagonal = arith::AndIOp::create(
+                              n, arith::CmpIOp::create(n, arith::CmpIPredicate::eq, row, column),
+                              arith::CmpIOp::create(n, arith::CmpIPredicate::eq, row, position));
+                          return arith::SelectOp::create(n, onDiagonal, update, x[0]);
+                        });
   return b.replace(result);
 }
 

@@ -167,8 +167,7 @@ LogicalResult decomposeParts(Decomposition &b, Value dim) {
     return failure();
   SmallVector<Value> parts;
   for (const Bounds &part : *bounds)
-    parts.push_back(
-        SliceTensorOp::create(b, self, dim, part.start, part.end, b.constInt(1)));
+    parts.push_back(SliceTensorOp::create(b, self, dim, part.start, part.end, b.constInt(1)));
   return b.replace(ListConstructOp::create(b, b.op->getResult(0).getType(), parts).getResult());
 }
 

@@ -1,7 +1,7 @@
 // Reshapes: views of all the elements in their order.
+#include "compiler/ops/view/view.h"
 #include "compiler/dialect/layout.h"
 #include "compiler/ops/view/helpers.h"
-#include "compiler/ops/view/view.h"
 
 using namespace mlir;
 
@@ -73,7 +73,8 @@ LogicalResult FlattenUsingIntsOp::infer(Adaptor op, Inference &r) {
   Type dtype = dtypeOf(op.getSelf());
   if (!sizes || !matchInt(op.getStartDim()) || !matchInt(op.getEndDim()))
     return r.tensor(std::nullopt, dtype);
-  auto start = matchDim(op.getStartDim(), op.getSelf()), end = matchDim(op.getEndDim(), op.getSelf());
+  auto start = matchDim(op.getStartDim(), op.getSelf()),
+       end = matchDim(op.getEndDim(), op.getSelf());
   if (!start || !end || *start > *end)
     return r.error("has dimensions out of range or in the wrong order");
   if (sizes->empty())
@@ -422,11 +423,7 @@ static LogicalResult lowerSqueeze(Lowering &b, Value dims) {
 }
 
 LogicalResult SqueezeOp::lowerToLinalg(Lowering &b) { return lowerSqueeze(b, nullptr); }
-LogicalResult SqueezeDimOp::lowerToLinalg(Lowering &b) {
-  return lowerSqueeze(b, getDim());
-}
-LogicalResult SqueezeDimsOp::lowerToLinalg(Lowering &b) {
-  return lowerSqueeze(b, getDim());
-}
+LogicalResult SqueezeDimOp::lowerToLinalg(Lowering &b) { return lowerSqueeze(b, getDim()); }
+LogicalResult SqueezeDimsOp::lowerToLinalg(Lowering &b) { return lowerSqueeze(b, getDim()); }
 
 } // namespace linalgd::torch
