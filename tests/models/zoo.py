@@ -35,7 +35,7 @@ ZOO: dict[str, Maker] = {}
 
 
 def make(name: str, batch: int = BATCH) -> Sample:
-    """The sample of a model of `ZOO`; the same seed gives the same weights whatever the batch.
+    """The sample of a model of `ZOO`; weights are drawn before inputs, so that they are the same at any batch.
 
     Args:
         name: the model's.
@@ -99,10 +99,11 @@ def _bert(batch: int) -> Sample:
     config = BertConfig(
         num_hidden_layers=2, hidden_size=128, num_attention_heads=2, intermediate_size=512, vocab_size=1000
     )
+    model = BertModel(config)
     ids = torch.randint(0, 1000, (batch, 16))
     mask = torch.ones_like(ids)
     mask[0, 10:] = 0
-    return _named(BertModel(config), input_ids=ids, attention_mask=mask)
+    return _named(model, input_ids=ids, attention_mask=mask)
 
 
 @_add("gpt2")
@@ -119,8 +120,8 @@ def _gpt2(batch: int) -> Sample:
         eos_token_id=0,
         use_cache=False,
     )
-    ids = torch.randint(0, 1000, (batch, 16))
-    return _named(GPT2LMHeadModel(config), input_ids=ids)
+    model = GPT2LMHeadModel(config)
+    return _named(model, input_ids=torch.randint(0, 1000, (batch, 16)))
 
 
 class Mlp(nn.Module):
