@@ -146,7 +146,8 @@ private:
     joined.size = emitter.builder.getIndexAttr(1);
     for (OpFoldResult &step : joined.steps)
       step = emitter.builder.getIndexAttr(0);
-    for (auto [i, loop] : llvm::enumerate(llvm::reverse(loopsOf(dimensions)))) {
+    SmallVector<Loop> loops = loopsOf(dimensions);
+    for (auto [i, loop] : llvm::enumerate(llvm::reverse(loops))) {
       if (i == 0)
         joined = loop;
       else if (continues(loop, joined))
