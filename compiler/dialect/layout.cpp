@@ -346,6 +346,13 @@ Value generate(Lowering &b, ArrayRef<OpFoldResult> sizes, Type elementType, Elem
   });
 }
 
+Value readFrom(Lowering &b, Value tensor, ArrayRef<OpFoldResult> sizes, Places place) {
+  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return generate(b, sizes, element, [&](ImplicitLocOpBuilder &nested, ValueRange at) -> Value {
+    return tensor::ExtractOp::create(nested, tensor, place(nested, at));
+  });
+}
+
 Value clampPosition(ImplicitLocOpBuilder &b, Value position, Value size, bool wrap) {
   Value index = arith::IndexCastOp::create(b, b.getIndexType(), position);
   Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);

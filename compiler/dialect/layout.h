@@ -60,6 +60,12 @@ mlir::Value mapped(Lowering &b, mlir::ValueRange inputs, llvm::ArrayRef<mlir::Af
 // The same without inputs: each element is computed from its position (`index` values).
 mlir::Value generate(Lowering &b, llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type elementType,
                      ElementwiseBody body);
+// The same, each element read from `tensor` at the place (`index` values within it) that `place`
+// makes of the result's position.
+using Places = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ImplicitLocOpBuilder &,
+                                                                 mlir::ValueRange)>;
+mlir::Value readFrom(Lowering &b, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                     Places place);
 
 // A position that data gives (i64), as an index within [0, size): a negative one counts from the
 // end where `wrap`. PyTorch raises outside of the range, here the nearest element is meant: an

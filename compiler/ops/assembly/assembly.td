@@ -65,4 +65,49 @@ def Aten_BroadcastTensorsOp : AtenOp<"broadcast_tensors",
 def Aten_DiffOp : Make<"diff", (ins Tensor:$self, Default<Int, "1">:$n, Default<Int, "-1">:$dim,
     Default<Opt<Tensor>, "None">:$prepend, Default<Opt<Tensor>, "None">:$append)>;
 
+//===-- moving --------------------------------------------------------------------------------===//
+
+class Move<string name, dag arguments, Trait way = Decomposes> : Make<name, arguments, way> {
+  let infer = "r.same(op.getSelf())";
+}
+def Aten_FlipOp : Move<"flip", (ins Tensor:$self, ListOf<Int>:$dims), Lowers>;
+def Aten_FliplrOp : Move<"fliplr", (ins Tensor:$self)>;
+def Aten_FlipudOp : Move<"flipud", (ins Tensor:$self)>;
+def Aten_RollOp : Move<"roll",
+    (ins Tensor:$self, ListOf<SymInt, 1>:$shifts, Default<ListOf<Int, 1>, "[]">:$dims)>;
+def Aten_ChannelShuffleOp : Move<"channel_shuffle", (ins Tensor:$self, SymInt:$groups)>;
+def Aten_PixelShuffleOp : Make<"pixel_shuffle", (ins Tensor:$self, Int:$upscale_factor)>;
+def Aten_PixelUnshuffleOp : Make<"pixel_unshuffle", (ins Tensor:$self, Int:$downscale_factor)>;
+
+//===-- padding -------------------------------------------------------------------------------===//
+
+class Padded<string name, dag arguments, string padding, Trait way = Lowers> : Make<name, arguments, way> {
+  let infer = "inferPadded(r, op.getSelf(), " # padding # ")";
+}
+def Aten_ConstantPadNdOp : Padded<"constant_pad_nd",
+    (ins Tensor:$self, ListOf<SymInt>:$pad, Default<Scalar, "0">:$value), "op.getPad()">;
+def Aten_PadOp : Padded<"pad", (ins Tensor:$self, ListOf<SymInt>:$pad,
+    Default<Str, "\"constant\"">:$mode, Default<Opt<Float>, "None">:$value), "op.getPad()", Decomposes>;
+
+// Padded with elements of the operand; `edge` is an enumerator of Edge.
+class EdgePadded<string name, dag arguments, string padding, string edge>
+    : Padded<name, arguments, padding> {
+  let definition = [{
+    ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
+      Adaptor op((*this)->getOperands());
+      return ::linalgd::torch::lowerEdgePadded(b, }] # padding # ", Edge::" # edge # [{);
+    }
+  }];
+}
+class PadNd<string name, int size, string edge>
+    : EdgePadded<name, (ins Tensor:$self, ListOf<SymInt, size>:$padding), "op.getPadding()", edge>;
+def Aten_ReflectionPad1dOp : PadNd<"reflection_pad1d", 2, "Reflect">;
+def Aten_ReflectionPad2dOp : PadNd<"reflection_pad2d", 4, "Reflect">;
+def Aten_ReflectionPad3dOp : PadNd<"reflection_pad3d", 6, "Reflect">;
+def Aten_ReplicationPad1dOp : PadNd<"replication_pad1d", 2, "Replicate">;
+def Aten_ReplicationPad2dOp : PadNd<"replication_pad2d", 4, "Replicate">;
+def Aten_ReplicationPad3dOp : PadNd<"replication_pad3d", 6, "Replicate">;
+def Aten_PadCircularOp : EdgePadded<"_pad_circular",
+    (ins Tensor:$self, ListOf<SymInt>:$pad), "op.getPad()", "Circular">;
+
 #endif

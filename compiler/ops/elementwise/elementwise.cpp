@@ -1,6 +1,10 @@
 // Elementwise ops with more than a scalar expression.
 #include "compiler/ops/elementwise/elementwise.h"
 #include "compiler/dialect/pointwise.h"
+#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/scalar/scalar.h"
+#include "compiler/ops/view/helpers.h"
+#include "compiler/ops/view/view.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -21,6 +25,41 @@ LogicalResult LogSigmoidForwardOp::decompose(Decomposition &b) {
   b.rewriter.replaceAllUsesWith(getOutput(), b.staticCast(output, getOutput().getType()));
   b.rewriter.eraseOp(*this);
   return success();
+}
+
+LogicalResult RreluOp::decompose(Decomposition &b) {
+  std::optional<double> lower = matchFloat(getLower()), upper = matchFloat(getUpper());
+  if (!lower || !upper || matchBool(getTraining()) != false)
+    return failure();
+  return b.replace(
+      LeakyReluOp::create(b, getSelf(), b.constFloat((*lower + *upper) / 2)).getResult());
+}
+
+// The first half of `dim` times the sigmoid of the second.
+LogicalResult GluOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf());
+  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
+  if (!sizes || !dim)
+    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
+  if (sizes->empty())
+    return r.error("needs a dimension to halve");
+  int64_t &size = (*sizes)[*dim];
+  if (!ShapedType::isDynamic(size)) {
+    if (size % 2)
+      return r.error("halves a dimension of odd size");
+    size /= 2;
+  }
+  return r.tensor(sizes, dtypeOf(op.getSelf()));
+}
+LogicalResult GluOp::decompose(Decomposition &b) {
+  std::optional<int64_t> dim = matchDim(getDim(), getSelf());
+  if (!dim)
+    return failure();
+  Value one = b.constInt(1), none = b.constNone(), size = b.size(getSelf(), *dim);
+  Value half = b.createOrFold<FloordivIntOp>(size, b.constInt(2));
+  Value first = SliceTensorOp::create(b, getSelf(), getDim(), b.constInt(0), half, one);
+  Value second = SliceTensorOp::create(b, getSelf(), getDim(), half, none, one);
+  return b.replace(MulTensorOp::create(b, first, SigmoidOp::create(b, second)).getResult());
 }
 
 LogicalResult PreluOp::lowerToLinalg(Lowering &b) {

@@ -87,6 +87,13 @@ def Aten_SiluOp : UnaryFloat<"silu", "s.mul(x[0], s.sigmoid(x[0]))">;
 def Aten_MishOp : UnaryFloat<"mish", "s.mul(x[0], s.make<math::TanhOp>(s.softplus(x[0])))">;
 def Aten_ThresholdOp : Unary<"threshold", "s.select(s.le(x[0], x[1]), x[2], x[0])",
     (ins Tensor:$self, Scalar:$threshold, Scalar:$value)>;
+// In evaluation, where the slope is the mean of its bounds.
+def Aten_RreluOp : AtenOp<"rrelu",
+    (ins Tensor:$self, Default<Scalar, "0.125">:$lower, Default<Scalar, "0.33333333333333331">:$upper,
+         Default<Bool, "False">:$training, Default<Opt<Generator>, "None">:$generator),
+    (outs Tensor:$result), [Decomposes]> {
+  let infer = "r.same(op.getSelf())";
+}
 } // in place
 
 def Aten_SoftplusOp : UnaryFloat<"softplus", "softplus(s, x[0], x[1], x[2])",
@@ -100,6 +107,8 @@ def Aten_HardshrinkOp : Unary<"hardshrink",
 def Aten_LogSigmoidForwardOp : AtenOp<"log_sigmoid_forward",
     (ins Tensor:$self), (outs Tensor:$output, Tensor:$buffer), [Decomposes]>;
 
+def Aten_GluOp : AtenOp<"glu",
+    (ins Tensor:$self, Default<Int, "-1">:$dim), (outs Tensor:$result), [Decomposes]>;
 // One slope, or one for each channel (dimension 1).
 def Aten_PreluOp : AtenOp<"prelu", (ins Tensor:$self, Tensor:$weight), (outs Tensor:$result), [Lowers]> {
   let infer = "r.same(op.getSelf())";
