@@ -199,7 +199,7 @@ bool endsWith(linalg::LinalgOp op, unsigned operand, ArrayRef<unsigned> loops) {
   return true;
 }
 
-// Poolings are convolutions to the interface, with another body.
+// Poolings are convolutions to the interface, and the sum of any function of products a contraction.
 bool sumsProducts(linalg::LinalgOp op) {
   Block *body = op.getBlock();
   auto sum = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
@@ -336,7 +336,7 @@ struct CallKernelsPass : PassWrapper<CallKernelsPass, OperationPass<ModuleOp>> {
   }
 
   void lower(linalg::LinalgOp op) {
-    if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
+    if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !sumsProducts(op))
       return;
     StringRef type = kernelType(op);
     if (type.empty())
@@ -348,7 +348,7 @@ struct CallKernelsPass : PassWrapper<CallKernelsPass, OperationPass<ModuleOp>> {
         Contraction(op, *dims).emit("linalgd_gemm" + suffix);
       return;
     }
-    if (!linalg::isaConvolutionOpInterface(op) || !sumsProducts(op))
+    if (!linalg::isaConvolutionOpInterface(op))
       return;
     FailureOr<linalg::ConvolutionDimensions> dims = linalg::inferConvolutionDims(op);
     if (failed(dims))
