@@ -19,7 +19,7 @@ struct WeightSource {
   std::string slot;
   int fd = -1;                // a file that holds the data from `offset` on
   uint64_t offset = 0;        // bytes
-  uint64_t size = 0;          // bytes
+  uint64_t size = 0;          // bytes: the slot's, with data or without
   const char *data = nullptr; // where fd is -1: the data in memory; NULL: there is none (unbound)
 };
 

@@ -162,9 +162,9 @@ absl::StatusOr<UniqueFd> generateExecutable(mlir::ModuleOp module, const Codegen
         weights, [&](const WeightSource &weight) { return weight.slot == slot.name; });
     if (options.weights != WeightsMode::Embed || source == weights.end())
       continue;
-    if (source->size != size && (source->fd >= 0 || source->data))
+    if (source->size != size)
       return absl::InvalidArgumentError("slot '" + slot.name + "' needs " + std::to_string(size) +
-                                        " bytes, and its data has " + std::to_string(source->size));
+                                        " bytes, and its source has " + std::to_string(source->size));
     embedded.push_back(*source);
   }
   absl::StatusOr<WeightsObject> weightsObject = writeWeightsObject(embedded);

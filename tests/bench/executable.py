@@ -50,7 +50,9 @@ def compiled(name: str, target: str) -> list[Callable[[], Any]]:
         command = [str(binary("linalgd-compile")), str(model), "--emit", "executable", "--target", target]
         subprocess.run([*command, "-o", str(library)], check=True)
         executable = linalgd.load(library)
-    calls = [partial(call, *sample.args, **sample.kwargs) for call in (executable, sample.model)]
+    calls: list[Callable[[], Any]] = [
+        partial(call, *sample.args, **sample.kwargs) for call in (executable, sample.model)
+    ]
     assert_like_eager(*(call() for call in calls))
     return calls
 
