@@ -114,6 +114,7 @@ class CastLikeOp<string mnemonic, Type type> : StructuralOp<mnemonic, [Pure]> {
 }
 def Torch_TensorStaticInfoCastOp : CastLikeOp<"tensor_static_info_cast", AnyTorchTensor> {
   let summary = "The same tensor, more or less being known of its type.";
+  let hasVerifier = 1;
 }
 def Torch_DerefineOp : CastLikeOp<"derefine", AnyType> {
   let summary = "The same value as a wider type: int as optional<int>.";

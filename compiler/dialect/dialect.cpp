@@ -81,8 +81,18 @@ TorchDialect::getOperationPrinter(Operation *op) const {
 }
 
 void TorchDialect::addInPlaceOp(StringRef name) {
-  auto accept = [](Operation *) { return success(); };
-  registerDynamicOp(DynamicOpDefinition::get(name, this, accept, accept, parseUniform,
+  auto verify = [](Operation *op) -> LogicalResult {
+    const OpSchema *schema = lookupSchema(op->getName().getStringRef());
+    if (op->getNumOperands() != schema->args.size())
+      return op->emitOpError("requires ") << schema->args.size() << " operands";
+    if (op->getNumResults() > 1)
+      return op->emitOpError("has at most one result");
+    if (!isa<NonValueTensorType>(op->getOperand(0).getType()))
+      return op->emitOpError("writes to operand #0, which must be a non-value tensor");
+    return success();
+  };
+  auto verifyRegions = [](Operation *) { return success(); };
+  registerDynamicOp(DynamicOpDefinition::get(name, this, verify, verifyRegions, parseUniform,
                                              [](Operation *op, OpAsmPrinter &printer, StringRef) {
                                                printer << op->getName();
                                                printUniform(op, printer);
@@ -213,6 +223,11 @@ LogicalResult ValueTensorLiteralOp::verify() { return verifyLiteral(*this, getVa
 
 OpFoldResult TensorStaticInfoCastOp::fold(FoldAdaptor) {
   return getOperand().getType() == getType() ? OpFoldResult(getOperand()) : OpFoldResult();
+}
+LogicalResult TensorStaticInfoCastOp::verify() {
+  if (areCompatible(getOperand().getType(), getType()))
+    return success();
+  return emitOpError("cannot cast ") << getOperand().getType() << " to " << getType();
 }
 OpFoldResult DerefineOp::fold(FoldAdaptor) {
   return getOperand().getType() == getType() ? OpFoldResult(getOperand()) : OpFoldResult();

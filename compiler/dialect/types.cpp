@@ -100,6 +100,17 @@ static void printNested(Type type, AsmPrinter &printer) {
     printer << type;
 }
 
+static bool isDtype(Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return isa<mlir::FloatType>(complex.getElementType());
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return isa<mlir::FloatType>(type);
+  if (integer.isSignless())
+    return integer.getWidth() == 1;
+  return llvm::is_contained({8u, 16u, 32u, 64u}, integer.getWidth());
+}
+
 // `<[1,?],f32>`, `<*,f32>`, `<[1,?],unk>`; nothing where neither sizes nor dtype are known.
 template <typename T> static Type parseTensor(AsmParser &parser) {
   MLIRContext *context = parser.getContext();
@@ -126,8 +137,7 @@ template <typename T> static Type parseTensor(AsmParser &parser) {
     SMLoc loc = parser.getCurrentLocation();
     if (failed(parser.parseType(dtype)))
       return nullptr;
-    if (!isa<IntegerType, mlir::FloatType, ComplexType>(dtype) ||
-        (dtype.isSignlessInteger() && !dtype.isInteger(1))) {
+    if (!isDtype(dtype)) {
       parser.emitError(loc, "not a dtype: integers are si64, ui8 and so on, bool is i1");
       return nullptr;
     }

@@ -161,7 +161,11 @@ Value Functionalizer::read(Value value) {
 LogicalResult Functionalizer::write(Operation *op, Value target, Value update) {
   Alias &alias = aliasOf(target);
   auto type = cast<BaseTensorType>(target.getType()).asValue();
-  update = b_.staticCast(b_.toDtype(update, type.getDtype()), type);
+  update = b_.toDtype(update, type.getDtype());
+  if (!torch::areCompatible(update.getType(), type))
+    return op->emitError() << "cannot write a result of type " << update.getType()
+                           << " to a tensor of type " << target.getType();
+  update = b_.staticCast(update, type);
   alias.cached = update;
   // The values that the chain passes through, from the base down.
   SmallVector<Value> path = {bases_[alias.base].current};
@@ -284,7 +288,8 @@ LogicalResult Functionalizer::visit(Operation *op) {
     return success();
   }
   if (auto copy = dyn_cast<torch::CopyToValueTensorOp>(op)) {
-    copy.getResult().replaceAllUsesWith(read(copy.getTensor()));
+    // A base of its own, that nothing writes to: later writes do not reach the copy.
+    define(copy.getResult(), Alias(newBase(read(copy.getTensor()))));
     eraseLater(op);
     return success();
   }
