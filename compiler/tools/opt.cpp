@@ -1,4 +1,5 @@
 // linalgd-opt: mlir-opt with the torch dialect and our passes, for tests and for looking at a step.
+#include "compiler/codegen/passes.h"
 #include "compiler/dialect/op_schema.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/passes/passes.h"
@@ -28,6 +29,9 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   registry.insert<linalgd::torch::TorchDialect>();
   linalgd::registerPasses();
+  mlir::registerPass([] { return linalgd::createFuseTensorsPass(); });
+  mlir::registerPass([] { return linalgd::createCallKernelsPass("avx"); });
+  mlir::registerPass([] { return linalgd::createOutlineLoopsPass(); });
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   return mlir::asMainReturnCode(
