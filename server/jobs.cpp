@@ -269,7 +269,7 @@ void JobManager::submit(const v1::SubmitRequest &proto, const std::string &clien
       if (job->digest != request->digest())
         refused = absl::AlreadyExistsError(absl::StrCat(
             "job ", request->id, " exists, with another request; choose a new job id"));
-    } else if (refused = admit(*request, !outcome); refused.ok()) {
+    } else if (refused = admit(!outcome); refused.ok()) {
       job = createJob(*request, proto, client);
       job->pins = std::move(pins);
       job->inspection = std::move(inspection);
@@ -296,7 +296,7 @@ void JobManager::submit(const v1::SubmitRequest &proto, const std::string &clien
   journal_.sync(acknowledgement(job, std::move(done)));
 }
 
-absl::Status JobManager::admit(const JobRequest &request, bool queues) {
+absl::Status JobManager::admit(bool queues) {
   if (draining_ || stopping_)
     return absl::UnavailableError("the server is about to stop and takes no new jobs");
   if (queues && queued_ >= static_cast<int>(options_.maxQueue))

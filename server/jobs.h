@@ -105,7 +105,7 @@ private:
                  const std::shared_ptr<const Inspection> &inspection);
 
   // All below: with mutex_ held.
-  absl::Status admit(const JobRequest &request, bool queues);
+  absl::Status admit(bool queues);
   std::shared_ptr<Job> createJob(const JobRequest &request, const v1::SubmitRequest &proto,
                                  const std::string &client);
   void takeOff(const std::shared_ptr<Job> &job, JobRequest request);
