@@ -199,7 +199,8 @@ bool endsWith(linalg::LinalgOp op, unsigned operand, ArrayRef<unsigned> loops) {
   return true;
 }
 
-// Poolings are convolutions to the interface, and the sum of any function of products a contraction.
+// Poolings are convolutions to the interface, and the sum of any function of products a
+// contraction.
 bool sumsProducts(linalg::LinalgOp op) {
   Block *body = op.getBlock();
   auto sum = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();

@@ -33,8 +33,11 @@ Tensor counting(std::vector<int64_t> shape) {
 }
 
 DLManagedTensorVersioned borrowed(Tensor &tensor) {
-  DLManagedTensorVersioned managed{};
+  DLManagedTensorVersioned managed;
   managed.version = {1, 0};
+  managed.manager_ctx = nullptr;
+  managed.deleter = nullptr;
+  managed.flags = 0;
   managed.dl_tensor = {tensor.values.data(),
                        {kDLCPU, 0},
                        static_cast<int32_t>(tensor.shape.size()),
@@ -70,12 +73,10 @@ public:
 
   // Float tensors in, the one float tensor out; `code` is what the call must return.
   Tensor call(std::vector<Tensor> inputs, int code = LINALGD_OK) {
-    std::vector<DLManagedTensorVersioned> managed;
-    for (Tensor &input : inputs)
-      managed.push_back(borrowed(input));
-    std::vector<const DLManagedTensorVersioned *> pointers;
-    for (const DLManagedTensorVersioned &tensor : managed)
-      pointers.push_back(&tensor);
+    std::vector<DLManagedTensorVersioned> managed(inputs.size());
+    llvm::transform(inputs, managed.begin(), borrowed);
+    std::vector<const DLManagedTensorVersioned *> pointers(inputs.size());
+    llvm::transform(managed, pointers.begin(), [](const auto &tensor) { return &tensor; });
     DLManagedTensorVersioned *output = nullptr;
     auto *run = symbol<decltype(linalgd_call)>("linalgd_call");
     EXPECT_EQ(run(handle_, pointers.data(), static_cast<int32_t>(pointers.size()), &output, 1),

@@ -75,9 +75,7 @@ absl::StatusOr<std::unique_ptr<TargetMachine>> createTargetMachine(const Target 
   return machine;
 }
 
-absl::StatusOr<std::unique_ptr<Module>> translateModule(mlir::ModuleOp module,
-                                                        const CodegenOptions &options,
-                                                        LLVMContext &context,
+absl::StatusOr<std::unique_ptr<Module>> translateModule(mlir::ModuleOp module, LLVMContext &context,
                                                         TargetMachine &machine) {
   std::unique_ptr<Module> translated = mlir::translateModuleToLLVMIR(module, context, "model");
   if (!translated)
@@ -135,7 +133,7 @@ absl::StatusOr<std::string> emitLlvmIr(mlir::ModuleOp module, const CodegenOptio
   if (!machine.ok())
     return machine.status();
   LLVMContext context;
-  auto translated = translateModule(module, options, context, **machine);
+  auto translated = translateModule(module, context, **machine);
   if (!translated.ok())
     return translated.status();
   std::string text;
@@ -164,7 +162,8 @@ absl::StatusOr<UniqueFd> generateExecutable(mlir::ModuleOp module, const Codegen
       continue;
     if (source->size != size)
       return absl::InvalidArgumentError("slot '" + slot.name + "' needs " + std::to_string(size) +
-                                        " bytes, and its source has " + std::to_string(source->size));
+                                        " bytes, and its source has " +
+                                        std::to_string(source->size));
     embedded.push_back(*source);
   }
   absl::StatusOr<WeightsObject> weightsObject = writeWeightsObject(embedded);
@@ -181,7 +180,7 @@ absl::StatusOr<UniqueFd> generateExecutable(mlir::ModuleOp module, const Codegen
     slot["embedded"] = weightsObject->offsets.contains(slot["slot"].get<std::string>());
 
   LLVMContext context;
-  auto translated = translateModule(module, options, context, **machine);
+  auto translated = translateModule(module, context, **machine);
   if (!translated.ok())
     return translated.status();
   addTables(**translated, *signature, options, manifest.dump(), weightsObject->offsets);

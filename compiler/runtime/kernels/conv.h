@@ -22,14 +22,14 @@ struct ConvShape {
 
 template <typename T, int VL, int MR> struct Conv {
   using G = Gemm<T, VL, MR>;
-  static constexpr int NR = G::NR;
+  static constexpr int kNr = G::kNr;
   using V = typename G::V;
 
   // Where the columns of a strip are in the input, from the place of the first filter tap.
   struct Pixels {
-    int64_t offset[NR];
+    int64_t offset[kNr];
     int64_t runs; // of neighbours in memory
-    int64_t runStart[NR + 1];
+    int64_t runStart[kNr + 1];
   };
 
   static void findPixels(const ConvShape &s, int64_t first, int64_t columns, Pixels &pixels) {
@@ -48,7 +48,7 @@ template <typename T, int VL, int MR> struct Conv {
   }
 
   static void packTap(const T *from, const Pixels &pixels, int64_t columns, T *to) {
-    if (pixels.runs == 1 && columns == NR) {
+    if (pixels.runs == 1 && columns == kNr) {
       const T *start = from + pixels.offset[0];
       store(to, load<V>(start));
       store(to + VL, load<V>(start + VL));
@@ -66,7 +66,7 @@ template <typename T, int VL, int MR> struct Conv {
     for (int64_t k = 0; k < depth; ++k) {
       const T *from = image + channel * s.inChannel + row * s.dilationHeight * s.inRow +
                       column * s.dilationWidth * s.inColumn;
-      packTap(from, pixels, columns, packed + k * NR);
+      packTap(from, pixels, columns, packed + k * kNr);
       if (++column < s.kernelWidth)
         continue;
       column = 0;
@@ -78,18 +78,18 @@ template <typename T, int VL, int MR> struct Conv {
   }
 
   static void convolve(const ConvShape &s, const T *image, const T *filters, T *out) {
-    alignas(64) T packed[G::KC * NR];
+    alignas(64) T packed[G::kKc * kNr];
     int64_t n = s.outHeight * s.outWidth;
     int64_t k = s.channels * s.kernelHeight * s.kernelWidth;
-    for (int64_t k0 = 0; k0 < k; k0 += G::KC) {
-      int64_t depth = smaller<int64_t>(G::KC, k - k0);
-      for (int64_t j = 0; j < n; j += NR) {
-        int64_t columns = smaller<int64_t>(NR, n - j);
+    for (int64_t k0 = 0; k0 < k; k0 += G::kKc) {
+      int64_t depth = smaller<int64_t>(G::kKc, k - k0);
+      for (int64_t j = 0; j < n; j += kNr) {
+        int64_t columns = smaller<int64_t>(kNr, n - j);
         Pixels pixels;
         findPixels(s, j, columns, pixels);
         pack(s, image, k0, depth, pixels, columns, packed);
-        G::multiplyStrip(s.filters, depth, {filters + k0, s.filterFilter, 1}, {packed, NR}, columns,
-                         {out + j, s.outFilter, 1});
+        G::multiplyStrip(s.filters, depth, {filters + k0, s.filterFilter, 1}, {packed, kNr},
+                         columns, {out + j, s.outFilter, 1});
       }
     }
   }

@@ -17,9 +17,9 @@ template <typename T> struct Matrix {
 };
 
 template <typename T, int VL, int MR> struct Gemm {
-  static constexpr int NR = 2 * VL;
+  static constexpr int kNr = 2 * VL;
   // A packed strip fits in half of a first-level cache.
-  static constexpr int KC = 16384 / (NR * static_cast<int>(sizeof(T)));
+  static constexpr int kKc = 16384 / (kNr * static_cast<int>(sizeof(T)));
   using V = Vector<T, VL>;
 
   struct Strip {
@@ -52,7 +52,7 @@ template <typename T, int VL, int MR> struct Gemm {
   static void tile(int64_t depth, Matrix<const T> a, int64_t rows, Strip b, int64_t columns,
                    Matrix<T> c) {
     V sums[MR][2];
-    if (rows == MR && columns == NR && c.columnStep == 1) {
+    if (rows == MR && columns == kNr && c.columnStep == 1) {
       multiply(depth, a, MR, b, sums);
 #pragma unroll
       for (int i = 0; i < MR; ++i) {
@@ -63,7 +63,7 @@ template <typename T, int VL, int MR> struct Gemm {
       return;
     }
     multiply(depth, a, rows, b, sums);
-    T edge[MR][NR];
+    T edge[MR][kNr];
 #pragma unroll
     for (int i = 0; i < MR; ++i) {
       store(edge[i], sums[i][0]);
@@ -83,39 +83,39 @@ template <typename T, int VL, int MR> struct Gemm {
 
   // Columns beyond `columns` are not set: their sums are never stored.
   static void pack(int64_t depth, Matrix<const T> b, int64_t columns, T *packed) {
-    if (b.columnStep == 1 && columns == NR) {
+    if (b.columnStep == 1 && columns == kNr) {
       for (int64_t k = 0; k < depth; ++k) {
         const T *from = b.data + k * b.rowStep;
-        store(packed + k * NR, load<V>(from));
-        store(packed + k * NR + VL, load<V>(from + VL));
+        store(packed + k * kNr, load<V>(from));
+        store(packed + k * kNr + VL, load<V>(from + VL));
       }
       return;
     }
     if (b.columnStep == 1) {
       for (int64_t k = 0; k < depth; ++k)
         for (int64_t j = 0; j < columns; ++j)
-          packed[k * NR + j] = b.data[k * b.rowStep + j];
+          packed[k * kNr + j] = b.data[k * b.rowStep + j];
       return;
     }
     for (int64_t j = 0; j < columns; ++j)
       for (int64_t k = 0; k < depth; ++k)
-        packed[k * NR + j] = b.at(k, j);
+        packed[k * kNr + j] = b.at(k, j);
   }
 
   static void blocked(int64_t m, int64_t n, int64_t k, Matrix<const T> a, Matrix<const T> b,
                       Matrix<T> c) {
-    alignas(64) T packed[KC * NR];
+    alignas(64) T packed[kKc * kNr];
     // A strip that few tiles use is not worth a copy.
-    bool inPlace = b.columnStep == 1 && m <= 2 * MR;
-    for (int64_t k0 = 0; k0 < k; k0 += KC) {
-      int64_t depth = smaller<int64_t>(KC, k - k0);
-      for (int64_t j = 0; j < n; j += NR) {
-        int64_t columns = smaller<int64_t>(NR, n - j);
+    bool inPlace = b.columnStep == 1 && m <= int64_t{2} * MR;
+    for (int64_t k0 = 0; k0 < k; k0 += kKc) {
+      int64_t depth = smaller<int64_t>(kKc, k - k0);
+      for (int64_t j = 0; j < n; j += kNr) {
+        int64_t columns = smaller<int64_t>(kNr, n - j);
         Matrix<const T> block = b.from(k0, j);
         Strip strip = {block.data, block.rowStep};
-        if (!inPlace || columns < NR) {
+        if (!inPlace || columns < kNr) {
           pack(depth, block, columns, packed);
-          strip = {packed, NR};
+          strip = {packed, kNr};
         }
         multiplyStrip(m, depth, a.from(0, k0), strip, columns, c.from(0, j));
       }
