@@ -37,7 +37,10 @@ struct CheckSupported : PassWrapper<CheckSupported, OperationPass<ModuleOp>> {
       if (isSupported(op) || keep.contains(name))
         return;
       failed = true;
-      emitError(op->getLoc()) << "unsupported op 'torch." << name << "'";
+      InFlightDiagnostic diagnostic = emitError(op->getLoc());
+      diagnostic << "unsupported op 'torch." << name << "'";
+      if (isa<torch::Decompose>(op))
+        diagnostic << ": not for operands of these types and values";
     });
     if (failed)
       signalPassFailure();

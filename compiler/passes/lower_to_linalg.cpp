@@ -133,6 +133,23 @@ void eraseDead(ModuleOp module) {
   });
 }
 
+// What kept ops use of numbers is constant again, for those who match them.
+void restoreConstants(ModuleOp module) {
+  module.walk([](UnrealizedConversionCastOp cast) {
+    if (cast.getNumOperands() != 1 || !isa<torch::TorchDialect>(cast.getType(0).getDialect()))
+      return;
+    Attribute value;
+    if (!matchPattern(cast.getOperand(0), m_Constant(&value)))
+      return;
+    OpBuilder builder(cast);
+    Operation *constant = builder.getContext()
+                              ->getLoadedDialect<torch::TorchDialect>()
+                              ->materializeConstant(builder, value, cast.getType(0), cast.getLoc());
+    if (constant)
+      cast.getResult(0).replaceAllUsesWith(constant->getResult(0));
+  });
+}
+
 struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLinalg)
   LowerToLinalg() = default;
@@ -150,8 +167,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     bool failed = false;
     getOperation().walk([&](Operation *op) {
       StringRef name = torch::getQualifiedName(op);
-      if (!isa_and_present<torch::TorchDialect>(op->getDialect()) || keep.contains(name) ||
-          isOperandOfKept(op, keep))
+      if (!isTorch(op) || keep.contains(name) || isOnlyOperand(op))
         return;
       InFlightDiagnostic diagnostic = emitError(op->getLoc());
       diagnostic << "cannot lower 'torch." << name << "'";
@@ -162,13 +178,15 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     return failure(failed);
   }
 
-  // Constants and lists stay as long as a kept op uses them.
-  static bool isOperandOfKept(Operation *op, const llvm::StringSet<> &keep) {
-    if (op->hasTrait<OpTrait::ConstantLike>() || isa<torch::ListConstructOp, torch::DerefineOp>(op))
-      return !op->use_empty() && llvm::all_of(op->getUsers(), [&](Operation *user) {
-        return keep.contains(torch::getQualifiedName(user)) || isOperandOfKept(user, keep);
-      });
-    return false;
+  static bool isTorch(Operation *op) {
+    return isa_and_present<torch::TorchDialect>(op->getDialect());
+  }
+
+  // Constants and lists stay as long as an op of ours uses them, which is kept or reported itself.
+  static bool isOnlyOperand(Operation *op) {
+    return (op->hasTrait<OpTrait::ConstantLike>() ||
+            isa<torch::ListConstructOp, torch::DerefineOp>(op)) &&
+           llvm::all_of(op->getUsers(), isTorch);
   }
 
   void runOnOperation() override {
@@ -198,6 +216,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
+    restoreConstants(getOperation());
     eraseDead(getOperation());
     // The signature carries these from here on.
     for (auto function : getOperation().getOps<func::FuncOp>())
