@@ -1,0 +1,45 @@
+// RUN: linalgd-opt %s --linalgd-decompose | FileCheck %s
+// RUN: linalgd-opt %s --linalgd-decompose=keep-ops=aten.softmax.int,aten.split.Tensor | FileCheck %s --check-prefix=KEEP
+
+// A half type is computed in float32.
+// CHECK-LABEL: func.func @softmax(
+// CHECK-NOT:     softmax
+// CHECK:         %[[X:.*]] = torch.aten.to.dtype %arg0, {{.*}} -> !torch.vtensor<[2,3],f32>
+// CHECK:         %[[DIMS:.*]] = torch.prim.ListConstruct %int1
+// CHECK:         %[[LARGEST:.*]] = torch.aten.amax %[[X]], %[[DIMS]], %true
+// CHECK:         %[[BELOW:.*]] = torch.aten.sub.Tensor %[[X]], %[[LARGEST]]
+// CHECK:         %[[EXP:.*]] = torch.aten.exp %[[BELOW]]
+// CHECK:         %[[SUM:.*]] = torch.aten.sum.dim_IntList %[[EXP]], %[[DIMS]], %true
+// CHECK:         %[[QUOTIENT:.*]] = torch.aten.div.Tensor %[[EXP]], %[[SUM]]
+// CHECK:         %[[RESULT:.*]] = torch.aten.to.dtype %[[QUOTIENT]], {{.*}} -> !torch.vtensor<[2,3],f16>
+// CHECK:         return %[[RESULT]]
+
+// KEEP-LABEL: func.func @softmax(
+// KEEP-NOT:     to.dtype
+// KEEP:         torch.aten.softmax.int %arg0
+// KEEP-NOT:     torch.aten
+// KEEP:         return
+func.func @softmax(%x: !torch.vtensor<[2,3],f16>) -> !torch.vtensor<[2,3],f16> {
+  %i = torch.constant.int 1
+  %none = torch.constant.none
+  %0 = torch.aten.softmax.int %x, %i, %none : !torch.vtensor<[2,3],f16>, !torch.int, !torch.none -> !torch.vtensor<[2,3],f16>
+  return %0 : !torch.vtensor<[2,3],f16>
+}
+
+// A list that is built here is unpacked; the last part is short.
+// CHECK-LABEL: func.func @split(
+// CHECK-NOT:     torch.prim
+// CHECK:         %[[FIRST:.*]] = torch.aten.slice.Tensor %arg0, %int0, %int0, %int2, %int1 {{.*}} -> !torch.vtensor<[2],f32>
+// CHECK-NEXT:    %[[LAST:.*]] = torch.aten.slice.Tensor %arg0, %int0, %int4, %int9223372036854775807, %int1 {{.*}} -> !torch.vtensor<[1],f32>
+// CHECK-NEXT:    return %[[FIRST]], %[[LAST]]
+
+// KEEP-LABEL: func.func @split(
+// KEEP:         %[[LIST:.*]] = torch.aten.split.Tensor %arg0
+// KEEP:         torch.prim.ListUnpack %[[LIST]]
+func.func @split(%x: !torch.vtensor<[5],f32>) -> (!torch.vtensor<[2],f32>, !torch.vtensor<[1],f32>) {
+  %i2 = torch.constant.int 2
+  %i0 = torch.constant.int 0
+  %list = torch.aten.split.Tensor %x, %i2, %i0 : !torch.vtensor<[5],f32>, !torch.int, !torch.int -> !torch.list<vtensor<[?],f32>>
+  %part:3 = torch.prim.ListUnpack %list : !torch.list<vtensor<[?],f32>> -> !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>, !torch.vtensor<[1],f32>
+  return %part#0, %part#2 : !torch.vtensor<[2],f32>, !torch.vtensor<[1],f32>
+}
