@@ -285,6 +285,9 @@ LogicalResult Inference::add(Type type) {
 }
 
 LogicalResult Inference::tensor(const Sizes &sizes, Type dtype) {
+  for (int64_t size : sizes.value_or(SmallVector<int64_t>()))
+    if (size < 0 && !ShapedType::isDynamic(size))
+      return error(Twine("would have a size of ") + Twine(size));
   bool nonValue = llvm::any_of(operands_.getTypes(), llvm::IsaPred<NonValueTensorType>);
   BaseTensorType value = getTensorType(
       context, sizes ? std::optional<ArrayRef<int64_t>>(*sizes) : std::nullopt, dtype);

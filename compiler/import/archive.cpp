@@ -227,12 +227,15 @@ absl::StatusOr<std::vector<ArchiveEntry>> readArchive(std::string_view bytes) {
   if (absl::Status status = checkOverlap(extents); !status.ok())
     return status;
   uint64_t inflated = 0;
-  for (const Extent &extent : extents)
-    if (extent.entry.compressed &&
-        (extent.entry.inflatedSize > ArchiveLimits::kMaxInflatedBytes ||
-         (inflated += extent.entry.inflatedSize) > ArchiveLimits::kMaxInflatedBytes))
+  for (const Extent &extent : extents) {
+    if (!extent.entry.compressed)
+      continue;
+    // Bounded before it is added, so that the sum does not wrap around.
+    inflated += std::min(extent.entry.inflatedSize, ArchiveLimits::kMaxInflatedBytes + 1);
+    if (inflated > ArchiveLimits::kMaxInflatedBytes)
       return invalid(concat("its compressed entries hold more than ",
                             ArchiveLimits::kMaxInflatedBytes, " bytes"));
+  }
   std::vector<ArchiveEntry> entries;
   entries.reserve(extents.size());
   for (const Extent &extent : extents)

@@ -110,7 +110,7 @@ absl::StatusOr<GraphType> GraphReader::inputType(const InputSpec &spec) {
   if (!dtype)
     return absl::InvalidArgumentError("unknown dtype '" + spec.dtype + "'");
   TensorType type;
-  type.dtype = *dtype;
+  type.dtype = dtype;
   for (int64_t size : spec.shape) {
     if (size < -1)
       return absl::InvalidArgumentError("size " + std::to_string(size) +
@@ -278,7 +278,6 @@ Argument GraphReader::result(const jit::Value &value) {
 
 absl::Status GraphReader::readOutputs(const jit::Graph &graph) {
   std::vector<Argument> leaves;
-  std::string spec;
   const jit::Value *value = graph.outputs()[0];
   absl::StatusOr<std::string> tree = flatten(argument(value), *value->type(), leaves);
   if (!tree.ok())
@@ -314,7 +313,7 @@ absl::StatusOr<Argument> GraphReader::weight(const at::Tensor &tensor, const std
   weight.inlined = kind == GraphInput::Kind::TensorConstant && tensor.nbytes() <= kMaxInlinedBytes;
 
   TensorType type;
-  type.dtype = *dtype;
+  type.dtype = dtype;
   for (int64_t size : weight.shape)
     type.sizes.emplace_back(size);
   ValueId value = graph_.addValue(GraphType::of(std::move(type)));
@@ -361,7 +360,7 @@ absl::StatusOr<Argument> GraphReader::constant(const c10::IValue &value, const s
                                   ", which linalgd cannot import yet");
 }
 
-void GraphReader::refuse(const jit::Node &node, std::string reason) {
+void GraphReader::refuse(const jit::Node &node, const std::string &reason) {
   Diagnostic diagnostic;
   diagnostic.code = "unsupported-construct";
   diagnostic.op = std::string("torch.") + node.kind().ns().toUnqualString() + "." +

@@ -45,7 +45,7 @@ private:
   absl::StatusOr<Argument> constant(const c10::IValue &value, const std::string &slot,
                                     GraphInput::Kind kind);
   Argument result(const torch::jit::Value &value);
-  void refuse(const torch::jit::Node &node, std::string reason);
+  void refuse(const torch::jit::Node &node, const std::string &reason);
   void bind(const torch::jit::Value *value, Argument argument);
   const Argument &argument(const torch::jit::Value *value) const;
   SourceLocation location(const torch::jit::Node &node) const;
