@@ -214,7 +214,7 @@ Value convolveGroups(Lowering &b, Value input, Value weight, Value init, const G
     maps.push_back(AffineMap::get(count, 0, exprs, b.getContext()));
   auto body = [](OpBuilder &nested, Location loc, ValueRange x) {
     ImplicitLocOpBuilder inner(loc, nested);
-    bool isFloat = isa<FloatType>(x[2].getType());
+    bool isFloat = isa<mlir::FloatType>(x[2].getType());
     auto widen = [&](Value value) -> Value {
       if (value.getType() == x[2].getType())
         return value;
