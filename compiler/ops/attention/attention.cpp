@@ -1,6 +1,7 @@
 // Softmax and attention onto reductions, products and elementwise ops.
 #include "compiler/ops/attention/attention.h"
 #include "compiler/dialect/builders.h"
+#include "compiler/ops/assembly/assembly.h"
 #include "compiler/ops/binary/binary.h"
 #include "compiler/ops/contraction/contraction.h"
 #include "compiler/ops/creation/creation.h"
@@ -46,6 +47,21 @@ LogicalResult decomposeSoftmax(Decomposition &b, Value self, Value dim, bool log
   return b.replace(b.toDtype(softmax(b, x, dim, log), dtype));
 }
 
+// Heads (dimension -3) that a group of the query's share, each as often as the group has heads;
+// null where their numbers are not constant.
+Value repeatHeads(Decomposition &b, Value tensor, Value query) {
+  Sizes sizes = sizesOf(tensor), wanted = sizesOf(query);
+  if (!sizes || !wanted || sizes->size() < 3 || wanted->size() < 3)
+    return nullptr;
+  int64_t have = (*sizes)[sizes->size() - 3], heads = (*wanted)[wanted->size() - 3];
+  if (ShapedType::isDynamic(have) || ShapedType::isDynamic(heads) || heads % have)
+    return nullptr;
+  if (have == heads)
+    return tensor;
+  return RepeatInterleaveSelfIntOp::create(b, tensor, b.constInt(heads / have), b.constInt(-3),
+                                           b.constNone());
+}
+
 } // namespace
 
 LogicalResult SoftmaxIntOp::decompose(Decomposition &b) {
@@ -73,9 +89,9 @@ LogicalResult ScaledDotProductAttentionOp::infer(Adaptor op, Inference &r) {
 LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
   Sizes query = sizesOf(getQuery());
   Type dtype = b.resultDtype();
-  bool heads = matchBool(getEnableGqa()) == false;
+  std::optional<bool> grouped = matchBool(getEnableGqa());
   std::optional<bool> causal = matchBool(getIsCausal());
-  if (!query || query->size() < 2 || !sizesOf(getKey()) || !dtype || !heads || !causal ||
+  if (!query || query->size() < 2 || !sizesOf(getKey()) || !dtype || !grouped || !causal ||
       matchFloat(getDropoutP()) != 0.0)
     return failure();
   std::optional<double> scale = matchFloat(getScale());
@@ -84,10 +100,17 @@ LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
   if (!scale)
     return failure();
 
+  Value key = getKey(), value = getValue();
+  if (*grouped) {
+    key = repeatHeads(b, key, getQuery());
+    value = repeatHeads(b, value, getQuery());
+    if (!key || !value)
+      return failure();
+  }
   Type compute = computeDtype(dtype);
   Value minusTwo = b.constInt(-2), last = b.constInt(-1);
   Value scaled = MulScalarOp::create(b, b.toDtype(getQuery(), compute), b.constFloat(*scale));
-  Value turned = TransposeIntOp::create(b, b.toDtype(getKey(), compute), minusTwo, last);
+  Value turned = TransposeIntOp::create(b, b.toDtype(key, compute), minusTwo, last);
   Value scores = MatmulOp::create(b, scaled, turned);
   Value minusInfinity = b.constFloat(-std::numeric_limits<double>::infinity());
 
@@ -101,8 +124,7 @@ LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
   }
   if (isNone(mask))
     return b.replace(b.toDtype(
-        MatmulOp::create(b, softmax(b, scores, last, false), b.toDtype(getValue(), compute)),
-        dtype));
+        MatmulOp::create(b, softmax(b, scores, last, false), b.toDtype(value, compute)), dtype));
   if (!dtypeOf(mask))
     return failure();
   if (isBoolDtype(dtypeOf(mask)))
@@ -114,7 +136,7 @@ LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
   Value empty = EqScalarOp::create(b, largest, minusInfinity);
   Value weights =
       MaskedFillScalarOp::create(b, softmax(b, scores, last, false), empty, b.constInt(0));
-  return b.replace(b.toDtype(MatmulOp::create(b, weights, b.toDtype(getValue(), compute)), dtype));
+  return b.replace(b.toDtype(MatmulOp::create(b, weights, b.toDtype(value, compute)), dtype));
 }
 
 } // namespace linalgd::torch

@@ -8,6 +8,8 @@
 #include "compiler/ops/reduction/reduction.h"
 #include "compiler/ops/view/view.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace linalgd::torch {
@@ -154,8 +156,8 @@ LogicalResult HingeEmbeddingLossOp::decompose(Decomposition &b) {
 
 LogicalResult PoissonNllLossOp::decompose(Decomposition &b) {
   std::optional<bool> logInput = matchBool(getLogInput());
-  // The Stirling term of `full` is not written yet.
-  if (!matchInt(getReduction()) || !logInput || matchBool(getFull()) != false)
+  std::optional<bool> full = matchBool(getFull());
+  if (!matchInt(getReduction()) || !logInput || !full)
     return failure();
   Value loss;
   if (*logInput) {
@@ -163,6 +165,14 @@ LogicalResult PoissonNllLossOp::decompose(Decomposition &b) {
   } else {
     Value positive = AddScalarOp::create(b, getInput(), getEps(), b.constInt(1));
     loss = sub(b, getInput(), mul(b, getTarget(), LogOp::create(b, positive)));
+  }
+  if (*full) { // Stirling's approximation of log(target!), where it is one
+    Value target = getTarget(), one = b.constInt(1);
+    Value half = LogOp::create(b, MulScalarOp::create(b, target, b.constFloat(2 * M_PI)));
+    half = MulScalarOp::create(b, half, b.constFloat(0.5));
+    Value term = add(b, sub(b, mul(b, target, LogOp::create(b, target)), target), half);
+    term = MaskedFillScalarOp::create(b, term, LeScalarOp::create(b, target, one), b.constInt(0));
+    loss = add(b, loss, term);
   }
   return reduceLoss(b, loss, getReduction());
 }
@@ -191,22 +201,29 @@ LogicalResult inferClassLoss(Inference &r, Value self, Value target, Value reduc
 
 namespace {
 
-// What a class loss is made of. Targets that are ignored have weight 0.
+// What a class loss is made of, one element a sample. Targets that are ignored count as 0.
 struct ClassTerms {
   Value picked; // the log-probability of the target, weighted
   Value weight; // of the target
+  Value counts; // 1 or 0
 };
 
-// `logs` at the target's class along `dim`.
-ClassTerms pickClasses(Decomposition &b, Value logs, Value target, Value ignore, int64_t dim) {
+// `logs` at the target's class along `dim`; `classWeight` may be none.
+ClassTerms pickClasses(Decomposition &b, Value logs, Value target, Value classWeight, Value ignore,
+                       int64_t dim) {
   Value at = b.constInt(dim), no = b.constBool(false);
   Value counts = NeScalarOp::create(b, target, ignore);
   Value safe =
       MaskedFillScalarOp::create(b, target, LogicalNotOp::create(b, counts), b.constInt(0));
   Value picked = GatherOp::create(b, logs, at, UnsqueezeOp::create(b, safe, at), no);
   picked = SqueezeDimOp::create(b, picked, at);
-  Value factor = b.toDtype(counts, dtypeOf(logs));
-  return {mul(b, picked, factor), factor};
+  counts = b.toDtype(counts, dtypeOf(logs));
+  Value weight = counts;
+  if (!isNone(classWeight)) {
+    Value own = IndexTensorOp::create(b, classWeight, b.list(safe, safe.getType()));
+    weight = mul(b, own, counts);
+  }
+  return {mul(b, picked, weight), weight, counts};
 }
 
 LogicalResult reduceClassLoss(Decomposition &b, Value loss, Value weight, Value reduction) {
@@ -220,14 +237,26 @@ LogicalResult reduceClassLoss(Decomposition &b, Value loss, Value weight, Value 
   return b.replace(sum);
 }
 
+int64_t classDim(const Sizes &sizes) { return sizes->size() > 1 ? 1 : 0; }
+
+// `terms`, with one element a class, times the weights of the classes.
+Value weightClasses(Decomposition &b, Value terms, Value classWeight) {
+  if (isNone(classWeight))
+    return terms;
+  Sizes sizes = sizesOf(terms);
+  for (size_t i = classDim(sizes) + 1; i < sizes->size(); ++i)
+    classWeight = UnsqueezeOp::create(b, classWeight, b.constInt(-1));
+  return mul(b, terms, classWeight);
+}
+
 } // namespace
 
 LogicalResult NllLossNdOp::decompose(Decomposition &b) {
   Sizes sizes = sizesOf(getSelf());
-  if (!sizes || sizes->empty() || !matchInt(getReduction()) || !isNone(getWeight()))
+  if (!sizes || sizes->empty() || !matchInt(getReduction()) || !dtypeOf(getSelf()))
     return failure();
   ClassTerms terms =
-      pickClasses(b, getSelf(), getTarget(), getIgnoreIndex(), sizes->size() > 1 ? 1 : 0);
+      pickClasses(b, getSelf(), getTarget(), getWeight(), getIgnoreIndex(), classDim(sizes));
   return reduceClassLoss(b, NegOp::create(b, terms.picked), terms.weight, getReduction());
 }
 
@@ -235,28 +264,29 @@ LogicalResult CrossEntropyLossOp::decompose(Decomposition &b) {
   Sizes sizes = sizesOf(getSelf()), target = sizesOf(getTarget());
   std::optional<double> smoothing = matchFloat(getLabelSmoothing());
   if (!sizes || sizes->empty() || !target || !matchInt(getReduction()) || !smoothing ||
-      !isNone(getWeight()))
+      !dtypeOf(getSelf()))
     return failure();
-  int64_t dim = sizes->size() > 1 ? 1 : 0;
+  int64_t dim = classDim(sizes);
   Value none = b.constNone(), at = b.constInt(dim);
   Value logs = LogSoftmaxIntOp::create(b, getSelf(), at, none);
   Value dims = b.intList(ArrayRef<int64_t>{dim}), drop = b.constBool(false);
-  // The mean over all classes is what smoothing mixes in.
-  Value uniform = MeanDimOp::create(b, logs, dims, drop, none);
-  auto smooth = [&](Value picked, Value factor) -> Value {
+  // Smoothing mixes in the mean over all classes.
+  auto smooth = [&](Value picked, Value counts) -> Value {
     if (*smoothing == 0)
       return picked;
-    Value rest = factor ? mul(b, uniform, factor) : uniform;
+    Value uniform = MeanDimOp::create(b, weightClasses(b, logs, getWeight()), dims, drop, none);
+    Value rest = counts ? mul(b, uniform, counts) : uniform;
     return add(b, MulScalarOp::create(b, picked, b.constFloat(1 - *smoothing)),
                MulScalarOp::create(b, rest, b.constFloat(*smoothing)));
   };
   if (target->size() == sizes->size()) { // probabilities
-    Value picked = SumDimIntListOp::create(b, mul(b, logs, getTarget()), dims, drop, none);
+    Value terms = weightClasses(b, mul(b, logs, getTarget()), getWeight());
+    Value picked = SumDimIntListOp::create(b, terms, dims, drop, none);
     Value loss = NegOp::create(b, smooth(picked, nullptr));
     return reduceLoss(b, loss, getReduction());
   }
-  ClassTerms terms = pickClasses(b, logs, getTarget(), getIgnoreIndex(), dim);
-  Value loss = NegOp::create(b, smooth(terms.picked, terms.weight));
+  ClassTerms terms = pickClasses(b, logs, getTarget(), getWeight(), getIgnoreIndex(), dim);
+  Value loss = NegOp::create(b, smooth(terms.picked, terms.counts));
   return reduceClassLoss(b, loss, terms.weight, getReduction());
 }
 

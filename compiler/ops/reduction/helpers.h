@@ -16,4 +16,14 @@ llvm::LogicalResult inferReduced(Inference &r, mlir::Value self, mlir::Value dim
 // unknown.
 mlir::Value numElements(TorchBuilder &b, mlir::Value tensor, mlir::Value dims);
 
+// `result`, which lacks the dimensions `dims` (in order) of `self`, with size 1 in their place.
+mlir::Value keepReduced(Lowering &b, mlir::Value result, mlir::Value self,
+                        llvm::ArrayRef<int64_t> dims);
+
+// The largest or least number of a dtype.
+mlir::Value extremeValue(Lowering &b, mlir::Type dtype, bool largest);
+
+// What any() and all() return: uint8 of uint8, else bool.
+mlir::Type truthDtype(Inference &r, mlir::Value tensor);
+
 } // namespace linalgd::torch

@@ -2,8 +2,9 @@
 #include "compiler/ops/reduction/reduction.h"
 #include "compiler/dialect/pointwise.h"
 #include "compiler/ops/binary/binary.h"
-#include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/ops/reduction/helpers.h"
 #include "compiler/ops/scalar/scalar.h"
+#include "compiler/ops/view/view.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -69,6 +70,46 @@ Value numElements(TorchBuilder &b, Value tensor, Value dims) {
   return known == 1 ? result : MulIntOp::create(b, result, b.constInt(known)).getResult();
 }
 
+Value keepReduced(Lowering &b, Value result, Value self, ArrayRef<int64_t> dims) {
+  if (dims.empty())
+    return result;
+  auto type = cast<RankedTensorType>(self.getType());
+  SmallVector<OpFoldResult> sizes = b.sizes(self);
+  for (int64_t dim : dims)
+    sizes[dim] = b.getIndexAttr(1);
+  // Kept dimensions each take the ones around them.
+  SmallVector<ReassociationIndices> parts;
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    bool isKept = !llvm::is_contained(dims, i);
+    shape.push_back(isKept ? type.getDimSize(i) : 1);
+    bool startsPart = parts.empty() || (isKept && llvm::any_of(parts.back(), [&](int64_t at) {
+                                          return !llvm::is_contained(dims, at);
+                                        }));
+    if (startsPart)
+      parts.emplace_back();
+    parts.back().push_back(i);
+  }
+  if (static_cast<int64_t>(dims.size()) == type.getRank())
+    parts.clear();
+  Type element = cast<RankedTensorType>(result.getType()).getElementType();
+  return tensor::ExpandShapeOp::create(b, RankedTensorType::get(shape, element), result, parts,
+                                       sizes);
+}
+
+Value extremeValue(Lowering &b, Type dtype, bool largest) {
+  Type type = lowerDtype(dtype);
+  if (isFloatDtype(dtype)) {
+    double infinity = std::numeric_limits<double>::infinity();
+    return b.scalar(type, largest ? infinity : -infinity);
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  APInt value = isUnsignedDtype(dtype)
+                    ? (largest ? APInt::getMaxValue(width) : APInt::getMinValue(width))
+                    : (largest ? APInt::getSignedMaxValue(width) : APInt::getSignedMinValue(width));
+  return arith::ConstantOp::create(b, b.getIntegerAttr(type, value));
+}
+
 namespace {
 
 using Combine = llvm::function_ref<Value(ScalarBuilder &, Value, Value)>;
@@ -85,13 +126,9 @@ LogicalResult lowerReduced(Lowering &b, Value dims, Value keep, Type compute, Va
   if (!reduced || !keepDims)
     return b.unsupported("the dimensions are not constant");
   self = b.convert(self, dtypeOf(b.op->getOperand(0)), compute);
-  SmallVector<OpFoldResult> all = b.sizes(self), kept, keptAsOnes = all;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    if (llvm::is_contained(*reduced, i))
-      keptAsOnes[i] = b.getIndexAttr(1);
-    else
-      kept.push_back(all[i]);
-  }
+  SmallVector<OpFoldResult> kept = b.sizes(self);
+  for (int64_t dim : llvm::reverse(*reduced))
+    kept.erase(kept.begin() + dim);
   Value init = b.filled(kept, start);
   Value result = linalg::ReduceOp::create(b, ValueRange{self}, ValueRange{init}, *reduced,
                                           [&](OpBuilder &nested, Location loc, ValueRange x) {
@@ -100,39 +137,7 @@ LogicalResult lowerReduced(Lowering &b, Value dims, Value keep, Type compute, Va
                                           })
                      .getResult(0);
   result = b.convert(result, compute, b.resultDtype());
-  if (!*keepDims || reduced->empty())
-    return b.replace(result);
-
-  // Kept dimensions each take the ones around them.
-  SmallVector<ReassociationIndices> parts;
-  SmallVector<int64_t> shape;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    bool isKept = !llvm::is_contained(*reduced, i);
-    shape.push_back(isKept ? type.getDimSize(i) : 1);
-    bool startsPart = parts.empty() || (isKept && llvm::any_of(parts.back(), [&](int64_t at) {
-                                          return !llvm::is_contained(*reduced, at);
-                                        }));
-    if (startsPart)
-      parts.emplace_back();
-    parts.back().push_back(i);
-  }
-  if (kept.empty())
-    parts.clear();
-  return b.replace(tensor::ExpandShapeOp::create(
-      b, RankedTensorType::get(shape, lowerDtype(b.resultDtype())), result, parts, keptAsOnes));
-}
-
-Value extreme(Lowering &b, Type dtype, bool largest) {
-  Type type = lowerDtype(dtype);
-  if (isFloatDtype(dtype)) {
-    double infinity = std::numeric_limits<double>::infinity();
-    return b.scalar(type, largest ? infinity : -infinity);
-  }
-  unsigned width = type.getIntOrFloatBitWidth();
-  APInt value = isUnsignedDtype(dtype)
-                    ? (largest ? APInt::getMaxValue(width) : APInt::getMinValue(width))
-                    : (largest ? APInt::getSignedMaxValue(width) : APInt::getSignedMinValue(width));
-  return arith::ConstantOp::create(b, b.getIntegerAttr(type, value));
+  return b.replace(*keepDims ? keepReduced(b, result, self, *reduced) : result);
 }
 
 Value noDims(TorchBuilder &b) { return b.intList(ArrayRef<int64_t>()); }
@@ -168,12 +173,12 @@ LogicalResult MeanDimOp::decompose(Decomposition &b) {
 
 LogicalResult AmaxOp::lowerToLinalg(Lowering &b) {
   Type dtype = b.resultDtype();
-  return lowerReduced(b, getDim(), getKeepdim(), dtype, extreme(b, dtype, false),
+  return lowerReduced(b, getDim(), getKeepdim(), dtype, extremeValue(b, dtype, false),
                       [](ScalarBuilder &s, Value x, Value largest) { return s.max(x, largest); });
 }
 LogicalResult AminOp::lowerToLinalg(Lowering &b) {
   Type dtype = b.resultDtype();
-  return lowerReduced(b, getDim(), getKeepdim(), dtype, extreme(b, dtype, true),
+  return lowerReduced(b, getDim(), getKeepdim(), dtype, extremeValue(b, dtype, true),
                       [](ScalarBuilder &s, Value x, Value least) { return s.min(x, least); });
 }
 LogicalResult MaxOp::decompose(Decomposition &b) {
@@ -183,35 +188,28 @@ LogicalResult MinOp::decompose(Decomposition &b) {
   return b.replace(AminOp::create(b, getSelf(), noDims(b), b.constBool(false)).getResult());
 }
 
-LogicalResult VarCorrectionOp::decompose(Decomposition &b) {
-  Value count = numElements(b, getSelf(), getDim());
-  std::optional<double> correction = isNone(getCorrection()) ? 1.0 : matchFloat(getCorrection());
-  if (!count || !correction)
+LogicalResult ProdOp::decompose(Decomposition &b) {
+  if (!sizesOf(getSelf()))
     return failure();
-  Value mean = MeanDimOp::create(b, getSelf(), getDim(), b.constBool(true), b.constNone());
-  Value distance = SubTensorOp::create(b, getSelf(), mean, b.constInt(1));
-  Value square = MulTensorOp::create(b, distance, distance);
-  Value sum = SumDimIntListOp::create(b, square, getDim(), getKeepdim(), b.constNone());
-  auto whole = static_cast<int64_t>(*correction);
-  if (static_cast<double>(whole) != *correction)
-    return failure();
-  Value divisor = SubIntOp::create(b, count, b.constInt(whole));
-  return b.replace(DivScalarOp::create(b, sum, divisor).getResult());
+  Value flat = FlattenUsingIntsOp::create(b, getSelf(), b.constInt(0), b.constInt(-1));
+  return b.replace(
+      ProdDimIntOp::create(b, flat, b.constInt(0), b.constBool(false), getDtype()).getResult());
+}
+LogicalResult ProdDimIntOp::lowerToLinalg(Lowering &b) {
+  Type compute = computeDtype(b.resultDtype());
+  return lowerReduced(b, getDim(), getKeepdim(), compute, b.scalar(lowerDtype(compute), 1),
+                      [](ScalarBuilder &s, Value x, Value product) { return s.mul(x, product); });
 }
 
-LogicalResult StdCorrectionOp::decompose(Decomposition &b) {
-  Value variance = VarCorrectionOp::create(b, getSelf(), getDim(), getCorrection(), getKeepdim());
-  return b.replace(SqrtOp::create(b, variance).getResult());
-}
-
-LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
+// Scans operand 0 along `given`, a slice at a time.
+static LogicalResult lowerScan(Lowering &b, Value given, double start, Combine combine) {
   Value self = b.operands[0];
   auto type = dyn_cast<RankedTensorType>(self.getType());
-  std::optional<int64_t> dim = matchInt(getDim());
+  std::optional<int64_t> dim = matchInt(given);
   if (!type || !dim)
     return b.unsupported("the rank of the operand or the dimension is unknown");
   Type dtype = b.resultDtype(), compute = computeDtype(dtype);
-  self = b.convert(self, dtypeOf(getSelf()), compute);
+  self = b.convert(self, dtypeOf(b.op->getOperand(0)), compute);
   if (type.getRank() == 0)
     return b.replace(b.convert(self, compute, dtype));
   dim = normalizeDim(*dim, type.getRank());
@@ -223,7 +221,8 @@ LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
                             offsets(sizes.size(), b.getIndexAttr(0));
   slice[*dim] = b.getIndexAttr(1);
   Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
-  Value result = b.empty(sizes, lowerDtype(compute)), sum = b.zeros(slice, lowerDtype(compute));
+  Value result = b.empty(sizes, lowerDtype(compute)),
+        sum = b.filled(slice, b.scalar(lowerDtype(compute), start));
   auto loop = scf::ForOp::create(
       b, zero, b.indexValue(sizes[*dim]), one, ValueRange{result, sum},
       [&](OpBuilder &nested, Location loc, Value i, ValueRange state) {
@@ -236,7 +235,7 @@ LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
                                                ValueRange{state[1]}, maps, iterators,
                                                [&](OpBuilder &inner, Location at, ValueRange x) {
                                                  ScalarBuilder s(at, inner, compute);
-                                                 linalg::YieldOp::create(s, s.add(x[0], x[1]));
+                                                 linalg::YieldOp::create(s, combine(s, x[0], x[1]));
                                                })
                          .getResult(0);
         Value stored =
@@ -244,6 +243,15 @@ LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
         scf::YieldOp::create(nested, loc, ValueRange{stored, next});
       });
   return b.replace(b.convert(loop.getResult(0), compute, dtype));
+}
+
+LogicalResult CumsumOp::lowerToLinalg(Lowering &b) {
+  return lowerScan(b, getDim(), 0,
+                   [](ScalarBuilder &s, Value x, Value sum) { return s.add(x, sum); });
+}
+LogicalResult CumprodOp::lowerToLinalg(Lowering &b) {
+  return lowerScan(b, getDim(), 1,
+                   [](ScalarBuilder &s, Value x, Value product) { return s.mul(x, product); });
 }
 
 } // namespace linalgd::torch
