@@ -93,7 +93,7 @@ absl::StatusOr<std::chrono::milliseconds> parseTimeout(const v1::SubmitRequest &
   if (proto.timeout().seconds() < 0 || proto.timeout().nanos() < 0 ||
       (proto.timeout().seconds() == 0 && proto.timeout().nanos() == 0))
     return invalid("timeout is not positive");
-  if (proto.timeout().seconds() > 366 * 86400)
+  if (proto.timeout().seconds() > int64_t{366} * 86400)
     return limits.timeout;
   auto timeout = std::chrono::ceil<std::chrono::milliseconds>(fromProto(proto.timeout()));
   return std::min(timeout, limits.timeout);
@@ -173,6 +173,7 @@ Digest JobRequest::digest() const {
 
 std::vector<Digest> JobRequest::blobs() const {
   std::vector<Digest> digests;
+  digests.reserve(model.blobs.size());
   for (const Blob &blob : model.blobs)
     digests.push_back(blob.digest);
   return digests;

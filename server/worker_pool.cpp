@@ -68,6 +68,7 @@ absl::Status takeFailure(const v1::WorkerFailure &failure) {
 
 std::vector<int> descriptorsOf(const Model &model) {
   std::vector<int> descriptors;
+  descriptors.reserve(model.blobs.size());
   for (const Blob &blob : model.blobs)
     descriptors.push_back(blob.fd.get());
   return descriptors;

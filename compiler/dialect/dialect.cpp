@@ -59,24 +59,26 @@ static void printUniform(Operation *op, OpAsmPrinter &printer) {
   }
 }
 
+static ParseResult parseUnknown(OpAsmParser &parser, OperationState &result) {
+  StringAttr name = parser.getBuilder().getStringAttr(result.name.getStringRef());
+  result.name = OperationName(OperatorOp::getOperationName(), parser.getContext());
+  if (parseUniform(parser, result))
+    return failure();
+  result.addAttribute("name", name);
+  return success();
+}
+
 std::optional<Dialect::ParseOpHook> TorchDialect::getParseOperationHook(StringRef opName) const {
   if (RegisteredOperationName::lookup(opName, getContext()))
     return ParseOpHook(parseUniform);
   // `torch.<ns>.<op>` that linalgd gives no behaviour.
   if (opName.count('.') < 2)
     return std::nullopt;
-  return ParseOpHook([](OpAsmParser &parser, OperationState &result) -> ParseResult {
-    StringAttr name = parser.getBuilder().getStringAttr(result.name.getStringRef());
-    result.name = OperationName(OperatorOp::getOperationName(), parser.getContext());
-    if (parseUniform(parser, result))
-      return failure();
-    result.addAttribute("name", name);
-    return success();
-  });
+  return ParseOpHook(parseUnknown);
 }
 
 llvm::unique_function<void(Operation *, OpAsmPrinter &)>
-TorchDialect::getOperationPrinter(Operation *op) const {
+TorchDialect::getOperationPrinter(Operation *) const {
   return printUniform;
 }
 
@@ -127,7 +129,7 @@ struct TensorEffects : MemoryEffectOpInterface::FallbackModel<TensorEffects> {
   }
 };
 struct AlwaysSpeculatable : ConditionallySpeculatable::FallbackModel<AlwaysSpeculatable> {
-  Speculation::Speculatability getSpeculatability(Operation *op) const {
+  Speculation::Speculatability getSpeculatability(Operation *) const {
     return Speculation::Speculatable;
   }
 };

@@ -31,14 +31,14 @@ ElementsAttr makeInlineData(const ImportedModel &model, const Weight &weight, Sh
 
 AsmResourceBlob makeBlob(const ImportedModel &model, const Weight &weight) {
   size_t alignment = dtypeBytes(weight.dtype);
-  std::string_view storage = storageBytes(model, weight).substr(weight.storageOffset);
-  bool aligned = reinterpret_cast<uintptr_t>(storage.data()) % alignment == 0;
   size_t bytes = static_cast<size_t>(weight.numElements()) * alignment;
+  std::string_view storage = storageBytes(model, weight).substr(weight.storageOffset, bytes);
+  bool aligned = reinterpret_cast<uintptr_t>(storage.data()) % alignment == 0;
   if (weight.contiguous() && aligned) {
     auto keepAlive = [mapping = model.files.mapping(weight.blob)](void *, size_t, size_t) {};
-    return UnmanagedAsmResourceBlob::allocateWithAlign(ArrayRef<char>(storage.data(), bytes),
-                                                       alignment, std::move(keepAlive),
-                                                       /*dataIsMutable=*/false);
+    return UnmanagedAsmResourceBlob::allocateWithAlign(
+        ArrayRef<char>(storage.data(), storage.size()), alignment, std::move(keepAlive),
+        /*dataIsMutable=*/false);
   }
   std::string copy = contiguousBytes(model, weight);
   return HeapAsmResourceBlob::allocateAndCopyWithAlign(ArrayRef<char>(copy.data(), copy.size()),

@@ -51,7 +51,7 @@ struct CheckSupported : PassWrapper<CheckSupported, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> createCheckSupportedPass(std::vector<std::string> keepOps) {
+std::unique_ptr<Pass> createCheckSupportedPass(const std::vector<std::string> &keepOps) {
   auto pass = std::make_unique<CheckSupported>();
   pass->keepOps = keepOps;
   return pass;

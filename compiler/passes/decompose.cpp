@@ -63,7 +63,7 @@ struct Decompose : PassWrapper<Decompose, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> createDecomposePass(std::vector<std::string> keepOps) {
+std::unique_ptr<Pass> createDecomposePass(const std::vector<std::string> &keepOps) {
   auto pass = std::make_unique<Decompose>();
   pass->keepOps = keepOps;
   return pass;

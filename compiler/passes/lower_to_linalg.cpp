@@ -233,7 +233,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> createLowerToLinalgPass(std::vector<std::string> keepOps) {
+std::unique_ptr<Pass> createLowerToLinalgPass(const std::vector<std::string> &keepOps) {
   auto pass = std::make_unique<LowerToLinalg>();
   pass->keepOps = keepOps;
   return pass;

@@ -19,13 +19,13 @@ std::unique_ptr<mlir::Pass> createFunctionalizePass();
 std::unique_ptr<mlir::Pass> createInferTypesPass();
 
 // Replaces ops by simpler ones through the Decompose interface, but for `keepOps` ("aten.gelu").
-std::unique_ptr<mlir::Pass> createDecomposePass(std::vector<std::string> keepOps = {});
+std::unique_ptr<mlir::Pass> createDecomposePass(const std::vector<std::string> &keepOps = {});
 
 // Fails, with one error for every op concerned, where an op is left that cannot be lowered.
-std::unique_ptr<mlir::Pass> createCheckSupportedPass(std::vector<std::string> keepOps = {});
+std::unique_ptr<mlir::Pass> createCheckSupportedPass(const std::vector<std::string> &keepOps = {});
 
 // torch → linalg on tensors. Kept ops stay, between builtin.unrealized_conversion_cast.
-std::unique_ptr<mlir::Pass> createLowerToLinalgPass(std::vector<std::string> keepOps = {});
+std::unique_ptr<mlir::Pass> createLowerToLinalgPass(const std::vector<std::string> &keepOps = {});
 
 // Makes the passes known to the command line of linalgd-opt.
 void registerPasses();

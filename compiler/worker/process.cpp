@@ -46,10 +46,11 @@ bool parseFlags(int argc, char **argv, Flags *flags) {
     rlim_t *number = flag == "--memory-limit" ? &flags->memoryLimit
                      : flag == "--cpu-limit"  ? &flags->cpuLimit
                                               : nullptr;
-    if (!number || i + 1 == argc || !parseNumber(argv[++i], number)) {
+    if (!number || i + 1 == argc || !parseNumber(argv[i + 1], number)) {
       fprintf(stderr, "linalgd-worker: bad argument '%s'\n", argv[i]);
       return false;
     }
+    ++i;
   }
   return true;
 }

@@ -13,9 +13,10 @@ template <typename Message>
 ServerUnaryReactor *answer(CallbackServerContext *context, absl::StatusOr<Message> result,
                            Message *response) {
   ServerUnaryReactor *reactor = context->DefaultReactor();
+  grpc::Status status = toGrpc(result.status());
   if (result.ok())
     *response = *std::move(result);
-  reactor->Finish(toGrpc(result.status()));
+  reactor->Finish(status);
   return reactor;
 }
 
@@ -114,9 +115,10 @@ ServerUnaryReactor *CompileService::Submit(CallbackServerContext *context,
   ServerUnaryReactor *reactor = context->DefaultReactor();
   executor_.run([this, client = clientOf(*context), request, response, reactor] {
     jobs_.submit(*request, client, [response, reactor](absl::StatusOr<v1::Job> job) {
+      grpc::Status status = toGrpc(job.status());
       if (job.ok())
         *response = *std::move(job);
-      reactor->Finish(toGrpc(job.status()));
+      reactor->Finish(status);
     });
   });
   return reactor;
