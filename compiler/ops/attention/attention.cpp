@@ -1,4 +1,4 @@
-// Softmax and attention onto reductions, products and elementwise ops.
+// Softmax and attention.
 #include "compiler/ops/attention/attention.h"
 #include "compiler/dialect/builders.h"
 #include "compiler/ops/assembly/assembly.h"
@@ -29,22 +29,24 @@ Value sumExp(Decomposition &b, Value exponentials, Value dims) {
   return SumDimIntListOp::create(b, exponentials, dims, b.constBool(true), b.constNone());
 }
 
-Value softmax(Decomposition &b, Value x, Value dim, bool log) {
-  Value dims = b.list(dim, dim.getType());
-  x = belowLargest(b, x, dims);
-  Value exponentials = ExpOp::create(b, x);
-  Value sum = sumExp(b, exponentials, dims);
-  if (log)
-    return sub(b, x, LogOp::create(b, sum));
-  return DivTensorOp::create(b, exponentials, sum);
+// In a dtype whose exponentials do not overflow.
+Value softmax(Decomposition &b, Value x, Value dim) {
+  return RawSoftmaxOp::create(b, x, dim, b.constBool(false));
 }
 
-LogicalResult decomposeSoftmax(Decomposition &b, Value self, Value dim, bool log) {
+Value logSoftmax(Decomposition &b, Value x, Value dim) {
+  Value dims = b.list(dim, dim.getType());
+  x = belowLargest(b, x, dims);
+  return sub(b, x, LogOp::create(b, sumExp(b, ExpOp::create(b, x), dims)));
+}
+
+LogicalResult decomposeSoftmax(Decomposition &b, Value self, Value dim,
+                               Value (*function)(Decomposition &, Value, Value)) {
   Type dtype = b.resultDtype();
   if (!dtype || !sizesOf(self))
     return failure();
   Value x = b.toDtype(self, computeDtype(dtype));
-  return b.replace(b.toDtype(softmax(b, x, dim, log), dtype));
+  return b.replace(b.toDtype(function(b, x, dim), dtype));
 }
 
 // Heads (dimension -3) that a group of the query's share, each as often as the group has heads;
@@ -54,10 +56,10 @@ Value repeatHeads(Decomposition &b, Value tensor, Value query) {
   if (!sizes || !wanted || sizes->size() < 3 || wanted->size() < 3)
     return nullptr;
   int64_t have = (*sizes)[sizes->size() - 3], heads = (*wanted)[wanted->size() - 3];
-  if (ShapedType::isDynamic(have) || ShapedType::isDynamic(heads) || heads % have)
-    return nullptr;
-  if (have == heads)
+  if (have == heads && !ShapedType::isDynamic(have))
     return tensor;
+  if (have <= 0 || ShapedType::isDynamic(heads) || heads % have)
+    return nullptr;
   return RepeatInterleaveSelfIntOp::create(b, tensor, b.constInt(heads / have), b.constInt(-3),
                                            b.constNone());
 }
@@ -65,16 +67,31 @@ Value repeatHeads(Decomposition &b, Value tensor, Value query) {
 } // namespace
 
 LogicalResult SoftmaxIntOp::decompose(Decomposition &b) {
-  return decomposeSoftmax(b, getSelf(), getDim(), false);
+  return decomposeSoftmax(b, getSelf(), getDim(), softmax);
 }
 LogicalResult LogSoftmaxIntOp::decompose(Decomposition &b) {
-  return decomposeSoftmax(b, getSelf(), getDim(), true);
-}
-LogicalResult RawSoftmaxOp::decompose(Decomposition &b) {
-  return decomposeSoftmax(b, getSelf(), getDim(), false);
+  return decomposeSoftmax(b, getSelf(), getDim(), logSoftmax);
 }
 LogicalResult RawLogSoftmaxOp::decompose(Decomposition &b) {
-  return decomposeSoftmax(b, getSelf(), getDim(), true);
+  return decomposeSoftmax(b, getSelf(), getDim(), logSoftmax);
+}
+
+LogicalResult RawSoftmaxOp::lowerToLinalg(Lowering &b) {
+  Adaptor op(b.operands);
+  RankedTensorType type = b.resultType();
+  std::optional<int64_t> dim = matchInt(getDim());
+  if (!type || !dim)
+    return b.unsupported("the rank of self or the dimension is unknown");
+  Type dtype = b.resultDtype(), compute = computeDtype(dtype);
+  Value x = b.convert(op.getSelf(), dtypeOf(getSelf()), compute);
+  Value result = b.empty(b.sizes(x), lowerDtype(compute));
+  if (type.getRank() == 0)
+    result = b.filled({}, b.scalar(lowerDtype(compute), 1));
+  else
+    result = linalg::SoftmaxOp::create(b, x.getType(), x, result,
+                                       *dim < 0 ? *dim + type.getRank() : *dim)
+                 .getResult()[0];
+  return b.replace(b.convert(result, compute, dtype));
 }
 
 LogicalResult ScaledDotProductAttentionOp::infer(Adaptor op, Inference &r) {
@@ -123,8 +140,8 @@ LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
     mask = TrilOp::create(b, ones, b.constInt(0));
   }
   if (isNone(mask))
-    return b.replace(b.toDtype(
-        MatmulOp::create(b, softmax(b, scores, last, false), b.toDtype(value, compute)), dtype));
+    return b.replace(
+        b.toDtype(MatmulOp::create(b, softmax(b, scores, last), b.toDtype(value, compute)), dtype));
   if (!dtypeOf(mask))
     return failure();
   if (isBoolDtype(dtypeOf(mask)))
@@ -134,8 +151,7 @@ LogicalResult ScaledDotProductAttentionOp::decompose(Decomposition &b) {
   // A row that is masked altogether attends to nothing: zeros, as PyTorch gives.
   Value largest = AmaxOp::create(b, scores, b.list(last, last.getType()), b.constBool(true));
   Value empty = EqScalarOp::create(b, largest, minusInfinity);
-  Value weights =
-      MaskedFillScalarOp::create(b, softmax(b, scores, last, false), empty, b.constInt(0));
+  Value weights = MaskedFillScalarOp::create(b, softmax(b, scores, last), empty, b.constInt(0));
   return b.replace(b.toDtype(MatmulOp::create(b, weights, b.toDtype(value, compute)), dtype));
 }
 

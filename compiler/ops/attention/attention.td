@@ -11,12 +11,12 @@ class Softmax<string name> : AtenOp<name,
 }
 def Aten_SoftmaxIntOp : Softmax<"softmax.int">;
 def Aten_LogSoftmaxIntOp : Softmax<"log_softmax.int">;
-class RawSoftmax<string name> : AtenOp<name,
-    (ins Tensor:$self, Int:$dim, Bool:$half_to_float), (outs Tensor:$result), [Decomposes]> {
+class RawSoftmax<string name, Trait way> : AtenOp<name,
+    (ins Tensor:$self, Int:$dim, Bool:$half_to_float), (outs Tensor:$result), [way]> {
   let infer = "r.sameSizes(op.getSelf(), matchBool(op.getHalfToFloat()) == true ? r.f32() : dtypeOf(op.getSelf()))";
 }
-def Aten_RawSoftmaxOp : RawSoftmax<"_softmax">;
-def Aten_RawLogSoftmaxOp : RawSoftmax<"_log_softmax">;
+def Aten_RawSoftmaxOp : RawSoftmax<"_softmax", Lowers>;
+def Aten_RawLogSoftmaxOp : RawSoftmax<"_log_softmax", Decomposes>;
 
 def Aten_ScaledDotProductAttentionOp : AtenOp<"scaled_dot_product_attention",
     (ins Tensor:$query, Tensor:$key, Tensor:$value, Default<Opt<Tensor>, "None">:$attn_mask,
