@@ -221,6 +221,10 @@ struct OutlineLoopsPass : PassWrapper<OutlineLoopsPass, OperationPass<ModuleOp>>
 
   void runOnOperation() override {
     auto function = getOperation().lookupSymbol<func::FuncOp>(kEntryName);
+    if (!function) {
+      getOperation().emitError("has no function '") << kEntryName << "'";
+      return signalPassFailure();
+    }
     SmallVector<linalg::LinalgOp> ops;
     // An op inside of another op's region (rare: a nested computation) is lowered with it.
     function.walk<WalkOrder::PreOrder>([&](linalg::LinalgOp op) {
