@@ -164,7 +164,7 @@ int run(Arguments &arguments) {
 int main(int argc, char **argv) {
   Arguments arguments;
   CLI::App app("Compiles a PyTorch model without a daemon.");
-  app.set_version_flag("--version", createCompiler()->info().version);
+  app.set_version_flag("--version", "linalgd-compile " LINALGD_VERSION);
   app.add_option("MODEL", arguments.model, "a .pt2 or traced .pt file")->required();
   app.add_option("-o,--output", arguments.output, "the artifact; - for standard output");
   app.add_option("--emit", arguments.emit, "torch-raw, torch, linalg, llvm or executable");

@@ -7,6 +7,8 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
 
 // The table behind docs and the check against PyTorch's registry: family, ways of lowering, schema.
 static void printOps() {
@@ -25,6 +27,9 @@ int main(int argc, char **argv) {
     printOps();
     return 0;
   }
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "linalgd-opt " LINALGD_VERSION " (MLIR " LLVM_VERSION_STRING ")\n";
+  });
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<linalgd::torch::TorchDialect>();
