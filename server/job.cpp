@@ -5,6 +5,7 @@
 #include "google/protobuf/util/time_util.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace linalgd {
 namespace {
@@ -16,6 +17,12 @@ constexpr size_t kMaxEvents = 4000;
 constexpr uint64_t kRestartGap = 1'000'000;
 
 } // namespace
+
+google::protobuf::Timestamp currentTimestamp() {
+  auto sinceEpoch = std::chrono::system_clock::now().time_since_epoch();
+  return TimeUtil::NanosecondsToTimestamp(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(sinceEpoch).count());
+}
 
 bool hasEnded(v1::JobState state) {
   return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
@@ -59,7 +66,7 @@ v1::JobEvent &Job::addEvent(Woken *woken) {
   v1::JobEvent &event = events_.emplace_back();
   state_.set_last_sequence(state_.last_sequence() + 1);
   event.set_sequence(state_.last_sequence());
-  *event.mutable_time() = TimeUtil::GetCurrentTime();
+  *event.mutable_time() = currentTimestamp();
   std::erase_if(watches, [](const std::weak_ptr<JobWatch> &watch) { return watch.expired(); });
   for (const std::weak_ptr<JobWatch> &watch : watches)
     if (std::shared_ptr<JobWatch> alive = watch.lock())
@@ -70,9 +77,9 @@ v1::JobEvent &Job::addEvent(Woken *woken) {
 void Job::setState(v1::JobState state, Woken *woken) {
   state_.set_state(state);
   if (state == v1::JOB_STATE_RUNNING)
-    *state_.mutable_started() = TimeUtil::GetCurrentTime();
+    *state_.mutable_started() = currentTimestamp();
   if (hasEnded(state)) {
-    *state_.mutable_finished() = TimeUtil::GetCurrentTime();
+    *state_.mutable_finished() = currentTimestamp();
     state_.clear_step();
   }
   v1::JobEvent &event = addEvent(woken);

@@ -20,6 +20,9 @@ class JobWatch;
 
 bool hasEnded(v1::JobState state);
 
+// The wall clock, to the nanosecond (TimeUtil::GetCurrentTime has whole seconds only).
+google::protobuf::Timestamp currentTimestamp();
+
 class Job {
 public:
   explicit Job(std::string client) : client(std::move(client)) {}

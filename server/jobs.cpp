@@ -125,8 +125,7 @@ void JobManager::restore(v1::JobRecord record) {
   table_.add(job);
   TimePoint now = std::chrono::steady_clock::now();
   if (job->ended()) {
-    auto age =
-        TimeUtil::DurationToMilliseconds(TimeUtil::GetCurrentTime() - job->state().finished());
+    auto age = TimeUtil::DurationToMilliseconds(currentTimestamp() - job->state().finished());
     job->endedAt = now - std::chrono::milliseconds(std::max<int64_t>(age, 0));
     job->restoreEnd();
     table_.ended(job);
@@ -244,7 +243,7 @@ std::shared_ptr<Job> JobManager::createJob(const JobRequest &request,
   job->deadline = std::chrono::steady_clock::now() + request.timeout;
   job->state().set_job_id(request.id);
   job->state().set_label(request.label);
-  *job->state().mutable_created() = TimeUtil::GetCurrentTime();
+  *job->state().mutable_created() = currentTimestamp();
   toProto(request.options, job->state().mutable_options());
   table_.add(job);
   unfinished_.insert(job);

@@ -4,6 +4,8 @@
 #include "server/jobs.h"
 #include "server/worker_pool.h"
 
+#include "google/protobuf/util/time_util.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -173,7 +175,9 @@ TEST_F(JobsTest, CompilesAndAnswersWithTheArtifact) {
   EXPECT_THAT(job.timings(), SizeIs(4));
   ASSERT_THAT(job.diagnostics(), SizeIs(1));
   EXPECT_EQ(job.diagnostics(0).location().line(), 12u);
-  EXPECT_TRUE(job.has_created() && job.has_started() && job.has_finished());
+  auto nanoseconds = google::protobuf::util::TimeUtil::TimestampToNanoseconds;
+  EXPECT_LT(nanoseconds(job.created()), nanoseconds(job.started()));
+  EXPECT_LT(nanoseconds(job.started()), nanoseconds(job.finished()));
   EXPECT_EQ(manager_->compilerInfo().buildId, "fake-build");
 }
 
