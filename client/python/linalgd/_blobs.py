@@ -28,6 +28,9 @@ from linalgd.v1 import blob_pb2, compile_pb2, server_pb2
 READ_BYTES = 1 << 20
 # What the server never reads: a pickle of the example inputs, and what differs in each save.
 _UNSENT = ("data/sample_inputs/", ".data/")
+# The content of a .pt2's entry "archive_format".
+_FORMAT = b"pt2"
+_ENCRYPTED = 1
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 # A file written less than this before it was hashed may change again without a new mtime.
 _SETTLED_NS = 20_000_000
@@ -151,14 +154,18 @@ def _pt2_entries(file: IO[bytes]) -> list[tuple[str, int, int]] | None:
     if len(roots) != 1:
         return None
     root = f"{roots.pop()}/"
-    names = {info.filename.removeprefix(root) for info in infos}
-    if len(names) != len(infos) or "archive_format" not in names:
-        return None
     total = os.fstat(file.fileno()).st_size
     entries = []
+    found: dict[str, tuple[int, int]] = {}
     for info in infos:
         name = info.filename.removeprefix(root)
-        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        if not info.filename.startswith(root) or not _is_plain(name) or name in found:
+            return None
+        if (
+            info.flag_bits & _ENCRYPTED
+            or info.compress_type != zipfile.ZIP_STORED
+            or info.compress_size != info.file_size
+        ):
             return None
         header = os.pread(file.fileno(), _LOCAL_HEADER.size, info.header_offset)
         if len(header) != _LOCAL_HEADER.size:
@@ -167,9 +174,17 @@ def _pt2_entries(file: IO[bytes]) -> list[tuple[str, int, int]] | None:
         offset = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
         if magic != b"PK\x03\x04" or offset + info.file_size > total:
             return None
+        found[name] = (offset, info.file_size)
         if not name.startswith(_UNSENT):
             entries.append((name, offset, info.file_size))
-    return entries
+    start, size = found.get("archive_format", (0, 0))
+    is_pt2 = size == len(_FORMAT) and os.pread(file.fileno(), size, start) == _FORMAT
+    return entries if is_pt2 and any(name.startswith("models/") for name in found) else None
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name may stand in a manifest: a relative path that stays below the root folder."""
+    return bool(name) and not name.startswith("/") and ".." not in name and "\\" not in name
 
 
 def _digest(fd: int, offset: int, size: int) -> str:

@@ -109,16 +109,18 @@ def test_file_that_changes_is_read_again(server: FakeServer, client: linalgd.Cli
         assert server.blobs[server.requests[-1].model.blobs[0].digest] == text
 
 
-@pytest.mark.parametrize("damage", ["truncated", "escaping", "two-roots", "compressed"])
+@pytest.mark.parametrize("damage", ["truncated", "escaping", "two-roots", "compressed", "other-format"])
 def test_odd_archive_is_sent_whole(
     server: FakeServer, client: linalgd.Client, pt2: Path, damage: str
 ) -> None:
     if damage == "truncated":
         pt2.write_bytes(pt2.read_bytes()[:-30])
+    elif damage == "other-format":
+        pt2.write_bytes(pt2.read_bytes().replace(b"archive_formatpt2", b"archive_formatpt3"))
     else:
         compression = zipfile.ZIP_DEFLATED if damage == "compressed" else zipfile.ZIP_STORED
         with zipfile.ZipFile(pt2, "a", compression) as archive:
-            name = {"escaping": "../evil", "two-roots": "other/x", "compressed": "model/x"}[damage]
+            name = {"escaping": "model/../../evil", "two-roots": "other/x", "compressed": "model/x"}[damage]
             archive.writestr(name, b"x" * 100)
     client.submit(pt2)
     (blob,) = server.requests[0].model.blobs
