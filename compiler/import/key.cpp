@@ -82,11 +82,8 @@ std::vector<StageKey> makeKeys(const ImportedModel &model, const Options &option
     auto stage = static_cast<Stage>(i);
     hasher.field(stageName(stage));
     if (stage == Stage::Torch) {
-      std::vector<std::string> keep = options.keepOps;
-      std::sort(keep.begin(), keep.end());
-      keep.erase(std::unique(keep.begin(), keep.end()), keep.end());
-      hasher.field(keep.size());
-      for (const std::string &op : keep)
+      hasher.field(options.keepOps.size());
+      for (const std::string &op : options.keepOps)
         hasher.field(op);
     }
     if (stage == Stage::Llvm)

@@ -7,6 +7,7 @@
 #include "compiler/import/source_map.h"
 #include "compiler/pipeline/diagnostics.h"
 #include "compiler/pipeline/infer_outputs.h"
+#include "compiler/pipeline/keep_ops.h"
 #include "compiler/pipeline/render.h"
 #include "compiler/pipeline/stages.h"
 #include "compiler/pipeline/weights.h"
@@ -47,8 +48,8 @@ bool isIdentifier(llvm::StringRef name) {
          llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
-// Checks the options against each other and brings them into their one spelling.
-absl::Status normalize(Options &options, StageSink &sink) {
+// Checks the options against each other.
+absl::Status checkOptions(const Options &options, StageSink &sink) {
   if (!isIdentifier(options.entry))
     return reject("the entry name '" + options.entry + "' is not an identifier", sink);
   bool rendersText = options.emit <= Stage::Linalg;
@@ -57,9 +58,6 @@ absl::Status normalize(Options &options, StageSink &sink) {
     return reject("weights=" + std::string(weightsModeName(options.weights)) + " is for emit=" +
                       std::string(stageName(Stage::Linalg)) + " and the stages before it",
                   sink);
-  for (std::string &op : options.keepOps)
-    if (llvm::StringRef name = op; name.consume_front("torch."))
-      op = name.str();
   if (!rendersText && !options.keepOps.empty())
     return reject(
         "keep_ops is for emit=linalg and the stages before it: there is no code for an op "
@@ -69,7 +67,7 @@ absl::Status normalize(Options &options, StageSink &sink) {
 }
 
 absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink) {
-  if (absl::Status status = normalize(options, sink); !status.ok())
+  if (absl::Status status = checkOptions(options, sink); !status.ok())
     return status;
   Job job;
   if (options.emit >= Stage::Llvm) {
@@ -82,6 +80,8 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
   if (!imported.ok())
     return imported.status();
   job.imported = *std::move(imported);
+  if (absl::Status status = resolveKeepOps(job.imported.graph, options.keepOps); !status.ok())
+    return reject(std::string(status.message()), sink);
   job.options = std::move(options);
   job.sourceMap = makeSourceMap(job.imported.graph);
   job.keys = makeKeys(job.imported, job.options, job.sourceMap,

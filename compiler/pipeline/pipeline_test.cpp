@@ -1,5 +1,6 @@
 #include "compiler/api/compiler.h"
 #include "compiler/import/test_models.h"
+#include "compiler/pipeline/stages.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -169,6 +170,11 @@ TEST(Pipeline, GoesOnFromAnEarlierStage) {
   EXPECT_THAT(sink.finished, ElementsAre(Stage::Torch));
 }
 
+TEST(Pipeline, GoesOnFromWhatItSays) {
+  for (const StageDefinition &stage : stages())
+    EXPECT_EQ(stage.isModule, stage.stage <= kLastResumableStage) << stageName(stage.stage);
+}
+
 TEST(Pipeline, ReportsAllUnsupportedOps) {
   Files files = fixture("mlp");
   testing::editJson(files, "models/model.json", [](json &document) {
@@ -197,8 +203,13 @@ TEST(Pipeline, KeepsOps) {
   EXPECT_THAT(outcome.text, HasSubstr("torch.aten.linear"));
   options.keepOps = {"aten.linear"};
   Digest key = inspectFixture("mlp", options).keys.back().key;
-  options.keepOps = {"torch.aten.linear", "aten.linear"};
+  options.keepOps = {"torch.aten.linear", "aten.linear.default"};
   EXPECT_EQ(inspectFixture("mlp", options).keys.back().key, key);
+  // Without an overload, all are meant.
+  options.keepOps = {"aten.threshold", "aten.mul"};
+  Outcome odd = compileFixture("odd", options);
+  ASSERT_TRUE(odd.status.ok()) << odd.status;
+  EXPECT_THAT(odd.text, HasSubstr("torch.aten.mul.Scalar"));
 }
 
 TEST(Pipeline, RejectsOptionsThatContradict) {
@@ -214,6 +225,10 @@ TEST(Pipeline, RejectsOptionsThatContradict) {
   Options weights = emitting(Stage::Executable);
   weights.weights = WeightsMode::Inline;
   EXPECT_THAT(errorOf(weights), HasSubstr("weights=inline"));
+  Options keep;
+  keep.keepOps = {"aten.linaer"};
+  EXPECT_THAT(errorOf(keep), HasSubstr("'aten.linaer' is neither"));
+  EXPECT_THAT(errorOf(keep), HasSubstr("is it 'aten.linear'?"));
   Options target = emitting(Stage::Executable);
   target.target = "native";
   EXPECT_THAT(errorOf(target), HasSubstr("native"));
