@@ -196,6 +196,8 @@ absl::StatusOr<Model> JobRunner::openModel(const Model &model) {
 
 std::optional<ResumePoint> JobRunner::findResumePoint(const Inspection &inspection) {
   for (size_t i = inspection.keys.size() - 1; i-- > 0;) {
+    if (inspection.keys[i].stage > kLastResumableStage)
+      continue;
     std::optional<CachedArtifact> artifact = cache_.find(inspection.keys[i].key);
     if (!artifact)
       continue;

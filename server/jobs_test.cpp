@@ -228,6 +228,20 @@ TEST_F(JobsTest, ResumesFromTheDeepestCachedStage) {
   EXPECT_EQ(metrics_.stageResumes.Value(), 1);
 }
 
+TEST_F(JobsTest, NothingGoesOnFromLlvmIr) {
+  start();
+  for (const char *stage : {"llvm", "executable"}) {
+    v1::SubmitRequest submitted = request(stage, "key a");
+    submitted.mutable_options()->set_emit(stage);
+    ASSERT_TRUE(trySubmit(submitted).ok());
+    finish(stage);
+  }
+  v1::Job job = *manager_->get("executable");
+  ASSERT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.DebugString();
+  ASSERT_THAT(job.timings(), SizeIs(3));
+  EXPECT_EQ(job.timings(1).stage(), "llvm");
+}
+
 TEST_F(JobsTest, EqualRequestsShareOneCompile) {
   start();
   std::string script = "key a\nlinalg log " + path("compiled") + "\nlinalg sleep 200";

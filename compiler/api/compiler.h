@@ -59,6 +59,9 @@ struct Artifact {
   std::vector<ArtifactFile> files; // the first one is the artifact proper
 };
 
+// A compile can go on from artifacts up to this stage; later ones are for people only.
+inline constexpr Stage kLastResumableStage = Stage::Linalg;
+
 // A cached artifact of an earlier stage for the compile to go on from.
 struct ResumePoint {
   Stage stage;
