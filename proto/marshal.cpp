@@ -1,5 +1,7 @@
 #include "proto/marshal.h"
 
+#include "compiler/api/readable.h"
+
 #include "absl/strings/str_cat.h"
 
 namespace linalgd {
@@ -67,10 +69,10 @@ absl::StatusOr<Options> fromProto(const v1::CompileOptions &proto) {
 }
 
 void toProto(const SourceLocation &location, v1::SourceLocation *proto) {
-  proto->set_file(location.file);
+  proto->set_file(readable(location.file));
   proto->set_line(location.line);
-  proto->set_function(location.function);
-  proto->set_module(location.module);
+  proto->set_function(readable(location.function));
+  proto->set_module(readable(location.module));
 }
 
 SourceLocation fromProto(const v1::SourceLocation &proto) {
@@ -80,12 +82,12 @@ SourceLocation fromProto(const v1::SourceLocation &proto) {
 void toProto(const Diagnostic &diagnostic, v1::Diagnostic *proto) {
   proto->set_severity(static_cast<v1::Severity>(static_cast<int>(diagnostic.severity) + 1));
   proto->set_code(diagnostic.code);
-  proto->set_message(diagnostic.message);
-  proto->set_op(diagnostic.op);
+  proto->set_message(readable(diagnostic.message));
+  proto->set_op(readable(diagnostic.op));
   proto->set_node(diagnostic.node);
   if (diagnostic.location)
     toProto(*diagnostic.location, proto->mutable_location());
-  proto->set_hint(diagnostic.hint);
+  proto->set_hint(readable(diagnostic.hint));
 }
 
 Diagnostic fromProto(const v1::Diagnostic &proto) {

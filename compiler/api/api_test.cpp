@@ -1,4 +1,5 @@
 #include "compiler/api/compiler.h"
+#include "compiler/api/readable.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,6 +32,21 @@ TEST(Hasher, StartsAgainAfterFinish) {
   Hasher hasher;
   Digest first = hasher.update("abc").finish();
   EXPECT_EQ(hasher.update("abc").finish(), first);
+}
+
+TEST(Readable, EscapesWhatTerminalsAndProtobufDoNotTake) {
+  EXPECT_EQ(readable("größe 4\n\t…"), "größe 4\n\t…");
+  EXPECT_EQ(readable("a\nb", false), "a\\x0ab");
+  EXPECT_EQ(readable("\x1b[31m\x7f"), "\\x1b[31m\\x7f");
+  EXPECT_EQ(readable(std::string_view("\0", 1)), "\\x00");
+  // A C1 control, a lone continuation, overlong, a surrogate, too large, cut off.
+  EXPECT_EQ(readable("\xc2\x9b"), "\\xc2\\x9b");
+  EXPECT_EQ(readable("\x80"), "\\x80");
+  EXPECT_EQ(readable("\xc0\x80"), "\\xc0\\x80");
+  EXPECT_EQ(readable("\xe0\x80\x80"), "\\xe0\\x80\\x80");
+  EXPECT_EQ(readable("\xed\xa0\x80"), "\\xed\\xa0\\x80");
+  EXPECT_EQ(readable("\xf5\x80\x80\x80"), "\\xf5\\x80\\x80\\x80");
+  EXPECT_EQ(readable("\xe2\x80"), "\\xe2\\x80");
 }
 
 TEST(Names, RoundTrip) {

@@ -333,7 +333,7 @@ absl::StatusOr<ModelFile> ModelFiles::get(std::string_view path) const {
   if (const ModelFile *file = find(path))
     return *file;
   return absl::InvalidArgumentError(
-      files_.contains(path)
+      contains(path)
           ? concat("the model's file ", quoted(path), " is compressed; PyTorch stores it as it is")
           : concat("the model has no file ", quoted(path)));
 }

@@ -69,6 +69,7 @@ public:
 
   // Null where there is no such file, or a compressed one.
   const ModelFile *find(std::string_view path) const;
+  bool contains(std::string_view path) const { return files_.contains(path); }
   // An error that names the path where there is no such file.
   absl::StatusOr<ModelFile> get(std::string_view path) const;
   const std::map<std::string, ModelFile, std::less<>> &files() const { return files_; }

@@ -129,6 +129,9 @@ struct GraphOutput {
 // Tensor constants of a model's code up to this size are part of its graph; larger ones are slots.
 inline constexpr uint64_t kMaxInlinedBytes = 256;
 
+// PyTorch's own limit, of its tensor iterator.
+inline constexpr size_t kMaxRank = 64;
+
 // Where the bytes of a weight are.
 struct Weight {
   std::string slot;

@@ -12,7 +12,7 @@ namespace {
 ModelFormat detectFormat(const ModelFiles &files) {
   if (isPt2(files))
     return ModelFormat::Pt2;
-  return files.find("constants.pkl") ? ModelFormat::TorchScript : ModelFormat::Detect;
+  return files.contains("constants.pkl") ? ModelFormat::TorchScript : ModelFormat::Detect;
 }
 
 absl::StatusOr<Graph> readGraph(const ModelFiles &files, const Model &model, const Options &options,

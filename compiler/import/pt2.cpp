@@ -18,7 +18,7 @@ std::string_view trimmed(std::string_view text) {
 
 // Checks the archive's own version files; an archive of before PyTorch 2.8 has another layout.
 absl::Status checkLayout(const ModelFiles &files) {
-  if (!files.find("archive_format") && files.find("serialized_exported_program.json"))
+  if (!files.contains("archive_format") && files.contains("serialized_exported_program.json"))
     return absl::UnimplementedError("the model was saved by PyTorch 2.7 or older; load it and save "
                                     "it again with torch.export of 2.9 or newer");
   auto format = files.get("archive_format");
@@ -68,8 +68,8 @@ void readProgram(const JsonPlace &program, const Pt2Weights &weights, Graph &gra
 } // namespace
 
 bool isPt2(const ModelFiles &files) {
-  return files.find("archive_format") || files.find("serialized_exported_program.json") ||
-         files.find("models/model.json");
+  return files.contains("archive_format") || files.contains("serialized_exported_program.json") ||
+         files.contains("models/model.json");
 }
 
 absl::StatusOr<Graph> readPt2(const ModelFiles &files) {

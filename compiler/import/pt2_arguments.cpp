@@ -242,7 +242,10 @@ TensorType Pt2GraphReader::readTensorType(const JsonPlace &meta) {
   type.dtype = readPt2DType(meta["dtype"]);
   checkPt2Layout(meta["layout"]);
   int64_t bytes = static_cast<int64_t>(dtypeBytes(*type.dtype));
-  meta["sizes"].eachItem([&](const JsonPlace &size) {
+  JsonPlace sizes = meta["sizes"];
+  if (sizes.size() > kMaxRank)
+    sizes.fail(concat("a tensor has at most ", kMaxRank, " dimensions, not ", sizes.size()));
+  sizes.eachItem([&](const JsonPlace &size) {
     type.sizes.push_back(readDimension(size));
     const auto *number = std::get_if<int64_t>(&type.sizes.back());
     if (number && *number > 0 && __builtin_mul_overflow(bytes, *number, &bytes))

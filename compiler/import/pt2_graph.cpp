@@ -2,6 +2,8 @@
 #include "compiler/import/source_map.h"
 #include "compiler/import/text.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <iterator>
@@ -25,6 +27,25 @@ std::string canonicalTarget(llvm::StringRef target) {
   return target.str();
 }
 
+void checkCount(const JsonPlace &place, size_t expected, std::string_view what) {
+  if (place.size() != expected)
+    place.fail(concat("the graph has ", place.size(), " ", what, ", its signature ", expected));
+}
+
+bool isTarget(llvm::StringRef text) {
+  return !text.empty() &&
+         llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_' || c == '.'; });
+}
+
+// A tree spec is JSON of PyTorch's own, for clients.
+std::string readTreeSpec(const JsonPlace &place) {
+  std::string_view text = place.string();
+  if (!text.empty())
+    if (auto document = JsonDocument::parse("the tree spec", text); !document.ok())
+      place.fail(std::string(document.status().message()));
+  return std::string(text);
+}
+
 } // namespace
 
 void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeConstraints) {
@@ -39,9 +60,10 @@ void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeCo
   JsonPlace signature = graphModule["signature"];
   signature.allowOnly({"input_specs", "output_specs"});
   signature["input_specs"].eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
-  checkInputs(graph["inputs"]);
+  checkCount(graph["inputs"], graph_.inputs.size(), "inputs");
   readNodes(scope);
   signature["output_specs"].eachItem([&](const JsonPlace &spec) { readOutputSpec(spec, scope); });
+  checkCount(graph["outputs"], graph_.outputs.size(), "outputs");
   // What the model writes comes after what it returns.
   std::vector<GraphOutput> outputs, written;
   for (GraphOutput &output : graph_.outputs)
@@ -146,12 +168,6 @@ void Pt2GraphReader::readWeightInput(GraphInput::Kind kind, const JsonPlace &arg
   graph_.inputs.push_back({kind, std::move(slot), value, {}});
 }
 
-void Pt2GraphReader::checkInputs(const JsonPlace &graphInputs) {
-  if (graphInputs.size() != graph_.inputs.size())
-    graphInputs.fail(concat("the graph has ", graphInputs.size(), " inputs, its signature ",
-                            graph_.inputs.size()));
-}
-
 void Pt2GraphReader::readOutputSpec(const JsonPlace &spec, Scope &scope) {
   using Kind = GraphOutput::Kind;
   auto mutation = [&](Kind kind, const JsonPlace &inner, std::string_view target) {
@@ -181,8 +197,8 @@ void Pt2GraphReader::readTreeSpecs(const JsonPlace &moduleCallGraph) {
     if (!entry["fqn"].string().empty())
       return;
     if (JsonPlace signature = entry.get("signature")) {
-      graph_.inSpec = std::string(signature["in_spec"].string());
-      graph_.outSpec = std::string(signature["out_spec"].string());
+      graph_.inSpec = readTreeSpec(signature["in_spec"]);
+      graph_.outSpec = readTreeSpec(signature["out_spec"]);
     }
   });
 }
@@ -195,7 +211,10 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   place.allowOnly(
       {"target", "inputs", "outputs", "metadata", "is_hop_single_tensor_return", "name"});
   Node node;
-  node.target = canonicalTarget(place["target"].string());
+  JsonPlace target = place["target"];
+  node.target = canonicalTarget(target.string());
+  if (!isTarget(node.target))
+    target.fail(concat("'", escaped(node.target), "' is not the name of an op"));
   place["inputs"].eachItem([&](const JsonPlace &input) {
     input.allowOnly({"name", "arg", "kind"});
     node.inputs.push_back({std::string(input["name"].string()), readArgument(input["arg"], scope)});

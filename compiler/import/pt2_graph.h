@@ -33,7 +33,6 @@ private:
                        Scope &scope);
   void readOutputSpec(const JsonPlace &spec, Scope &scope);
   void readTreeSpecs(const JsonPlace &moduleCallGraph);
-  void checkInputs(const JsonPlace &graphInputs);
   void readNodes(Scope &scope);
   void readNode(const JsonPlace &place, Scope &scope);
   BlockId readSubgraph(const JsonPlace &place);

@@ -305,6 +305,22 @@ INSTANTIATE_TEST_SUITE_P(
               [](json &d) { d["config"].erase("first.weight"); }},
         Fault{"PayloadMissing", "no file data/weights/weight_99", kWeights,
               [](json &d) { d["config"]["first.weight"]["path_name"] = "weight_99"; }},
+        Fault{"Target", "target: 'aten.\\x1b[31m' is not the name of an op", kModel,
+              [](json &d) { graphOf(d)["nodes"][0]["target"] = "torch.ops.aten.\x1b[31m"; }},
+        Fault{"OutputCount", "the graph has 0 outputs, its signature 1", kModel,
+              [](json &d) { graphOf(d)["outputs"].clear(); }},
+        Fault{"Rank", "a tensor has at most 64 dimensions, not 65", kModel,
+              [](json &d) {
+                json &sizes = graphOf(d)["tensor_values"]["linear"]["sizes"];
+                sizes = json::array();
+                for (int i = 0; i < 65; ++i)
+                  sizes.push_back({{"as_int", 1}});
+              }},
+        Fault{"TreeSpec", "signature.in_spec: the tree spec nests more than", kModel,
+              [](json &d) {
+                d["graph_module"]["module_call_graph"][0]["signature"]["in_spec"] =
+                    std::string(100000, '[');
+              }},
         Fault{"Pickled", "pickled", kWeights,
               [](json &d) { d["config"]["first.weight"]["use_pickle"] = true; }}),
     [](const auto &info) { return info.param.name; });
@@ -313,6 +329,8 @@ TEST(Pt2, RejectsBrokenJson) {
   Files files = fixture("mlp");
   files[kModel].pop_back();
   EXPECT_THAT(std::string(readFiles(files).status().message()), HasSubstr("is not valid JSON"));
+  files[kModel] = "{\"linear\xff\"}";
+  EXPECT_THAT(std::string(readFiles(files).status().message()), HasSubstr("linear\\xff"));
   files[kModel] = std::string(1000000, '[');
   EXPECT_THAT(std::string(readFiles(files).status().message()), HasSubstr("levels deep"));
 }

@@ -1,22 +1,16 @@
 #include "compiler/import/text.h"
+#include "compiler/api/readable.h"
 
 namespace linalgd {
 
 std::string escaped(std::string_view text) {
   constexpr size_t kMaxBytes = 200;
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (char c : text.substr(0, kMaxBytes)) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-    } else {
-      out += "\\x";
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    }
-  }
-  return text.size() > kMaxBytes ? out + "…" : out;
+  size_t end = std::min(text.size(), kMaxBytes);
+  // Not within a character.
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+    --end;
+  std::string out = readable(text.substr(0, end), /*keepLines=*/false);
+  return end < text.size() ? out + "…" : out;
 }
 
 } // namespace linalgd

@@ -22,7 +22,8 @@ template <typename... Pieces> std::string concat(const Pieces &...pieces) {
   return out;
 }
 
-// Text from outside made fit for a message: at most 200 bytes, what is not printable escaped.
+// Text from outside made fit for a message: at most 200 bytes, control characters and what is not
+// UTF-8 escaped.
 std::string escaped(std::string_view text);
 
 } // namespace linalgd

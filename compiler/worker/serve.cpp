@@ -1,5 +1,5 @@
 #include "compiler/worker/serve.h"
-
+#include "compiler/api/readable.h"
 #include "proto/marshal.h"
 #include "proto/message_channel.h"
 
@@ -57,7 +57,7 @@ public:
     v1::WorkerResponse response;
     v1::WorkerFailure *failure = response.mutable_failure();
     failure->set_code(absl::StatusCodeToString(status.code()));
-    failure->set_message(std::string(status.message()));
+    failure->set_message(readable(std::string(status.message())));
     std::vector<int> descriptors;
     if (reproducer_) {
       failure->mutable_reproducer()->set_name(reproducer_->name);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -149,6 +150,14 @@ class Stubs:
         values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name]
         assert values, f"no metric {name}"
         return sum(values)
+
+
+def workers_of(daemon: Daemon) -> list[int]:
+    """The process ids of the daemon's workers."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(daemon.process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in found.stdout.split()]
 
 
 def missing_blobs(error: grpc.RpcError) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 import uuid
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from stubs import DEADLINE, Stubs, digest_of, fake_worker, missing_blobs
+from stubs import DEADLINE, Stubs, digest_of, fake_worker, missing_blobs, workers_of
 
 from daemon import Daemon
 from linalgd.v1 import compile_pb2, server_pb2
@@ -49,14 +48,6 @@ def server(start_server: StartServer) -> Stubs:
 def key() -> str:
     """A line that gives a script a key of its own."""
     return f"key {uuid.uuid4()}\n"
-
-
-def workers_of(daemon: Daemon) -> list[int]:
-    """The process ids of the daemon's workers."""
-    found = subprocess.run(
-        ["pgrep", "-P", str(daemon.process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(pid) for pid in found.stdout.split()]
 
 
 def test_submit_upload_submit(server: Stubs) -> None:

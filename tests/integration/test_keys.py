@@ -73,7 +73,7 @@ def test_a_second_save_of_torchscript_is_a_hit(
     import numpy as np
 
     assert first.save("traced").read_bytes() != again.save("traced").read_bytes()
-    keys = {}
+    keys: dict[str, str] = {}
     for emit in ("linalg", "executable"):
         for program, rows in ((first, 3), (again, 7)):
             inputs: dict[str, Any] = {"args": (np.full((rows, 8), rows, np.float32),)}

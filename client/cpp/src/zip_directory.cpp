@@ -129,10 +129,12 @@ std::optional<std::vector<ZipEntry>> readZipDirectory(std::string_view bytes) {
     std::optional<Record> localHeader = record(bytes, local, kLocalSize, kLocalSignature);
     if (!stored || !localHeader)
       return std::nullopt;
+    std::string_view name = tail->substr(0, nameSize);
     uint64_t data = local + kLocalSize + localHeader->u16(26) + localHeader->u16(28);
-    if (!slice(bytes, data, size))
+    if (localHeader->u16(26) != nameSize || slice(bytes, local + kLocalSize, nameSize) != name ||
+        !slice(bytes, data, size))
       return std::nullopt;
-    entries.push_back({tail->substr(0, nameSize), data, size});
+    entries.push_back({name, data, size});
     central->remove_prefix(kCentralSize + tail->size());
   }
   return entries;

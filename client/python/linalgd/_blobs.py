@@ -30,7 +30,7 @@ READ_BYTES = 1 << 20
 _UNSENT = ("data/sample_inputs/", ".data/")
 # The content of a .pt2's entry "archive_format".
 _FORMAT = b"pt2"
-_ENCRYPTED = 1
+_ENCRYPTED, _UTF8 = 1, 1 << 11
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 # A file written less than this before it was hashed may change again without a new mtime.
 _SETTLED_NS = 20_000_000
@@ -167,12 +167,8 @@ def _pt2_entries(file: IO[bytes]) -> list[tuple[str, int, int]] | None:
             or info.compress_size != info.file_size
         ):
             return None
-        header = os.pread(file.fileno(), _LOCAL_HEADER.size, info.header_offset)
-        if len(header) != _LOCAL_HEADER.size:
-            return None
-        magic, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-        offset = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-        if magic != b"PK\x03\x04" or offset + info.file_size > total:
+        offset = _data_offset(file.fileno(), info)
+        if offset is None or offset + info.file_size > total:
             return None
         found[name] = (offset, info.file_size)
         if not name.startswith(_UNSENT):
@@ -180,6 +176,22 @@ def _pt2_entries(file: IO[bytes]) -> list[tuple[str, int, int]] | None:
     start, size = found.get("archive_format", (0, 0))
     is_pt2 = size == len(_FORMAT) and os.pread(file.fileno(), size, start) == _FORMAT
     return entries if is_pt2 and any(name.startswith("models/") for name in found) else None
+
+
+def _data_offset(fd: int, info: zipfile.ZipInfo) -> int | None:
+    """Where an entry's bytes begin; None where its own header is not what the directory says."""
+    if info.header_offset < 0:
+        return None
+    header = os.pread(fd, _LOCAL_HEADER.size, info.header_offset)
+    if len(header) != _LOCAL_HEADER.size:
+        return None
+    magic, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    name_offset = info.header_offset + _LOCAL_HEADER.size
+    name = os.pread(fd, name_length, name_offset)
+    encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"
+    if magic != b"PK\x03\x04" or name != info.orig_filename.encode(encoding, "replace"):
+        return None
+    return int(name_offset + name_length + extra_length)
 
 
 def _is_plain(name: str) -> bool:

@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <cstring>
+#include <new>
 #include <unordered_map>
 
 namespace linalgd {
@@ -42,18 +43,25 @@ private:
   mutable std::unordered_map<const void *, FileRange> ranges_;
 };
 
+// Loading runs code of the model, and libtorch's allocator does not go through operator new: where
+// it finds no memory, what is to happen then happens here.
+static absl::Status describe(std::string message) {
+  if (message.find("can't allocate memory") != std::string::npos)
+    if (std::new_handler handler = std::get_new_handler())
+      handler();
+  return absl::InvalidArgumentError("not a TorchScript file that libtorch can load: " +
+                                    std::move(message));
+}
+
 absl::StatusOr<TorchScriptFile> TorchScriptFile::load(std::shared_ptr<const MappedBlob> blob) {
   auto reader = std::make_shared<Reader>(std::move(blob));
   try {
     torch::jit::Module module = torch::jit::load(reader, c10::kCPU);
     return TorchScriptFile(std::move(module), reader);
   } catch (const c10::Error &error) {
-    return absl::InvalidArgumentError(
-        std::string("not a TorchScript file that libtorch can load: ") +
-        error.what_without_backtrace());
+    return describe(error.what_without_backtrace());
   } catch (const std::exception &error) {
-    return absl::InvalidArgumentError(
-        std::string("not a TorchScript file that libtorch can load: ") + error.what());
+    return describe(error.what());
   }
 }
 

@@ -12,12 +12,20 @@ using namespace mlir;
 namespace linalgd::torch {
 namespace {
 
+// Whether two sizes are known to be different.
+bool differ(int64_t a, int64_t b) {
+  return a != b && !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b);
+}
+
 // The result of (..., m, k) with (..., k, n): `batch` leading dimensions of the first operand.
 LogicalResult inferProduct(Inference &r, Value a, Value b) {
   Sizes left = sizesOf(a), right = sizesOf(b);
   Type dtype = dtypeOf(a);
   if (!left || !right || left->size() != right->size() || left->size() < 2)
     return r.tensor(std::nullopt, dtype);
+  if (differ(left->back(), (*right)[right->size() - 2]) ||
+      (left->size() == 3 && differ(left->front(), right->front())))
+    return r.error("the matrices do not go together");
   left->back() = right->back();
   return r.tensor(left, dtype);
 }
@@ -85,6 +93,8 @@ LogicalResult MatmulOp::infer(Adaptor op, Inference &r) {
   Type dtype = dtypeOf(op.getSelf());
   if (!left || !right || left->empty() || right->empty())
     return r.tensor(std::nullopt, dtype);
+  if (differ(left->back(), right->size() == 1 ? right->back() : (*right)[right->size() - 2]))
+    return r.error("the matrices do not go together");
   SmallVector<int64_t> result;
   size_t leftBatch = left->size() > 2 ? left->size() - 2 : 0,
          rightBatch = right->size() > 2 ? right->size() - 2 : 0;
@@ -173,6 +183,8 @@ LogicalResult LinearOp::infer(Adaptor op, Inference &r) {
     return r.tensor(std::nullopt, dtypeOf(op.getInput()));
   if (weight->size() != 2)
     return r.error("the weight must be a matrix");
+  if (differ(input->back(), (*weight)[1]))
+    return r.error("the weight does not go with the input's last dimension");
   input->back() = (*weight)[0];
   return r.tensor(input, dtypeOf(op.getInput()));
 }
