@@ -74,6 +74,10 @@ class Stubs:
         """Calls a method by its name and returns the answer, or the stream of answers."""
         return self._calls[method](request, timeout=DEADLINE)
 
+    def future(self, method: str, request: Any) -> Any:
+        """Calls a method and returns the call, which can be cancelled."""
+        return self._calls[method].future(request, timeout=DEADLINE)  # type: ignore[attr-defined]
+
     def close(self) -> None:
         """Closes the connection."""
         self.channel.close()

@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 
 #include <dlfcn.h>
+#include <elf.h>
 
 namespace linalgd::client {
 namespace {
@@ -48,6 +50,25 @@ Tensor keepLibrary(DLManagedTensorVersioned *tensor, const std::shared_ptr<void>
   output->managed.manager_ctx = output.get();
   output->managed.deleter = deleteOutput;
   return Tensor(&output.release()->managed);
+}
+
+// Whether a file ends before the bytes that an ELF loader would map: using those ends the process.
+bool isTruncated(const std::string &path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  auto size = static_cast<uint64_t>(file.tellg());
+  Elf64_Ehdr header{};
+  file.seekg(0).read(reinterpret_cast<char *>(&header), sizeof header);
+  if (!file || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return false; // the loader says what it is not
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment{};
+    file.seekg(static_cast<std::streamoff>(header.e_phoff + i * sizeof segment))
+        .read(reinterpret_cast<char *>(&segment), sizeof segment);
+    bool inside = segment.p_offset <= size && segment.p_filesz <= size - segment.p_offset;
+    if (!file || (segment.p_type == PT_LOAD && !inside))
+      return true;
+  }
+  return false;
 }
 
 } // namespace
@@ -122,6 +143,8 @@ absl::StatusOr<Executable> Executable::load(const std::string &path, const std::
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored))
     return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+  if (isTruncated(file))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the file is truncated"));
   void *handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be loaded: ", dlerror()));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 ABI_VERSION = 1
 _CPU = 1
 _READ_ONLY = 1
+# Of ELF files: where the program headers are and how many; a program header's kind, offset, size.
+_ELF_HEADER = struct.Struct("<32xQ16xH")
+_ELF_SEGMENT = struct.Struct("<I4xQ16xQ16x")
+_PT_LOAD = 1
 
 
 class Device(ctypes.Structure):
@@ -200,6 +205,24 @@ def _delete(_library: Library, pointer: Any) -> None:
         deleter(pointer)
 
 
+def _is_truncated(path: Path) -> bool:
+    """Whether a file ends before the bytes that an ELF loader would map: using those ends the process."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        header = file.read(_ELF_HEADER.size)
+        if len(header) < _ELF_HEADER.size or not header.startswith(b"\x7fELF"):
+            return False  # the loader says what it is not
+        offset, count = _ELF_HEADER.unpack(header)
+        file.seek(offset)
+        segments = file.read(count * _ELF_SEGMENT.size)
+    if len(segments) < count * _ELF_SEGMENT.size:
+        return True
+    return any(
+        kind == _PT_LOAD and start + stored > size
+        for kind, start, stored in _ELF_SEGMENT.iter_unpack(segments)
+    )
+
+
 def _open(path: Path) -> ctypes.CDLL:
     # The loader takes a path that it has seen for the same library, even when the file is another
     # by now: give it a name that is new each time.
@@ -207,6 +230,8 @@ def _open(path: Path) -> ctypes.CDLL:
         alias = Path(folder) / path.name
         try:
             alias.symlink_to(path.resolve(strict=True))
+            if _is_truncated(path):
+                raise ExecutionError(f"cannot load {path}: the file is truncated", code="INVALID_ARGUMENT")
             return ctypes.CDLL(str(alias), mode=os.RTLD_LOCAL | os.RTLD_NOW)
         except OSError as error:
             text = str(error).replace(str(alias), str(path))
