@@ -142,9 +142,9 @@ void restoreConstants(ModuleOp module) {
     if (!matchPattern(cast.getOperand(0), m_Constant(&value)))
       return;
     OpBuilder builder(cast);
-    Operation *constant = builder.getContext()
-                              ->getLoadedDialect<torch::TorchDialect>()
-                              ->materializeConstant(builder, value, cast.getType(0), cast.getLoc());
+    Operation *constant =
+        builder.getContext()->getLoadedDialect<torch::TorchDialect>()->materializeConstant(
+            builder, value, cast.getType(0), cast.getLoc());
     if (constant)
       cast.getResult(0).replaceAllUsesWith(constant->getResult(0));
   });
