@@ -92,6 +92,7 @@ protected:
   std::vector<std::string> files(const char *directory) {
     std::vector<std::string> names;
     const std::vector<DiskEntry> entries = *disk_->list(directory);
+    names.reserve(entries.size());
     for (const DiskEntry &entry : entries)
       names.push_back(entry.name);
     return names;
@@ -484,7 +485,7 @@ TEST_F(BlobStoreTest, AFullDiskLeavesNothing) {
 }
 
 TEST_F(BlobStoreTest, ACrashBeforeTheRenameLeavesNothingBehindAStart) {
-  disk_->fault = [&](std::string_view asked, const std::string &path) {
+  disk_->fault = [&](std::string_view asked, const std::string &) {
     // From the rename on nothing reaches the disk.
     const bool after = asked == "rename" || asked == "remove" || asked == "syncDirectory";
     return after ? absl::InternalError("crashed") : absl::OkStatus();
@@ -511,6 +512,7 @@ TEST_F(BlobStoreTest, ThreadsShareIt) {
   options_.clock = steadyClock();
   start();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([this, t] {
       for (int i = 0; i < 50; ++i) {

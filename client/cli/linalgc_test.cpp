@@ -42,6 +42,7 @@ protected:
   Result run(const std::string &arguments) {
     std::string command = "cd '" + dir.file("") + "' && LINALGD_ADDRESS=" + server.address() +
                           " '" LINALGC "' " + arguments + " >stdout 2>stderr </dev/null";
+    // A shell, as users have. NOLINTNEXTLINE(bugprone-command-processor)
     int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, dir.read("stdout"), dir.read("stderr")};
   }

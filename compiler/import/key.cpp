@@ -46,9 +46,11 @@ int addBuildId(dl_phdr_info *info, size_t, void *context) {
   std::string id;
   for (int i = 0; i < info->dlpi_phnum && id.empty(); ++i) {
     const ElfW(Phdr) &segment = info->dlpi_phdr[i];
-    if (segment.p_type == PT_NOTE)
-      id = findBuildId(
-          {reinterpret_cast<const char *>(info->dlpi_addr + segment.p_vaddr), segment.p_memsz});
+    if (segment.p_type != PT_NOTE)
+      continue;
+    // The loader gives addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
+    const auto *notes = reinterpret_cast<const char *>(info->dlpi_addr + segment.p_vaddr);
+    id = findBuildId({notes, segment.p_memsz});
   }
   ids.push_back(concat(std::string_view(name), "=", id));
   return 0;

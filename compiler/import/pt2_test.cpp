@@ -57,6 +57,7 @@ TEST(Pt2, ReadsEveryKindOfInputAndOutput) {
   const Graph &graph = model->graph;
   using Kind = GraphInput::Kind;
   std::vector<std::pair<Kind, std::string>> inputs;
+  inputs.reserve(graph.inputs.size());
   for (const GraphInput &input : graph.inputs)
     inputs.emplace_back(input.kind, input.name);
   EXPECT_THAT(inputs,
@@ -145,7 +146,7 @@ TEST(Pt2, MapsNodesToTheUsersLines) {
   EXPECT_EQ(mlp.at("n2").line, 10u);
 }
 
-std::vector<StageKey> keysOf(const ImportedModel &model, Options options = {}) {
+std::vector<StageKey> keysOf(const ImportedModel &model, const Options &options = {}) {
   return makeKeys(model, options, makeSourceMap(model.graph), "x86_64-linux:x86-64-v3:");
 }
 

@@ -107,7 +107,7 @@ TEST(Npy, RoundTrips) {
   std::string path = dir.file("t.npy");
   for (const char *dtype : {"float32", "float64", "float16", "bfloat16", "int8", "int64", "uint8",
                             "bool", "complex64", "complex128"}) {
-    for (std::vector<int64_t> shape : {std::vector<int64_t>{}, {4}, {2, 3}, {0, 3}}) {
+    for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {4}, {2, 3}, {0, 3}}) {
       Tensor tensor = *Tensor::zeros(dtype, shape);
       if (tensor.numBytes())
         *tensor.dataAs<uint8_t>() = 1;

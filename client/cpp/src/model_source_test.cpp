@@ -12,12 +12,14 @@ namespace {
 using testing::ElementsAre;
 using Entries = std::vector<std::pair<std::string, std::string>>;
 
-const Entries kPt2 = {{"m/data/weights/weight_0", "wwww"},
-                      {"m/models/model.json", "{}"},
-                      {"m/data/sample_inputs/model.pt", "pickle"},
-                      {"m/archive_format", "pt2"},
-                      {"m/byteorder", "little"},
-                      {"m/.data/serialization_id", "123"}};
+Entries pt2() {
+  return {{"m/data/weights/weight_0", "wwww"},
+          {"m/models/model.json", "{}"},
+          {"m/data/sample_inputs/model.pt", "pickle"},
+          {"m/archive_format", "pt2"},
+          {"m/byteorder", "little"},
+          {"m/.data/serialization_id", "123"}};
+}
 
 std::vector<std::string> partNames(const ModelSource &model) {
   std::vector<std::string> names;
@@ -33,7 +35,7 @@ std::vector<std::string> partNames(const Entries &entries, bool zip64 = false,
 
 TEST(ModelSource, SplitsPt2AndLeavesOutWhatNobodyReads) {
   for (bool zip64 : {false, true}) {
-    ModelSource model = *ModelSource::fromBytes(makeZip(kPt2, zip64));
+    ModelSource model = *ModelSource::fromBytes(makeZip(pt2(), zip64));
     EXPECT_THAT(partNames(model), ElementsAre("data/weights/weight_0", "models/model.json",
                                               "archive_format", "byteorder"));
     EXPECT_EQ(model.parts()[0].bytes, "wwww");
@@ -46,19 +48,19 @@ TEST(ModelSource, SplitsPt2AndLeavesOutWhatNobodyReads) {
 TEST(ModelSource, SendsOtherFilesWhole) {
   EXPECT_THAT(partNames(*ModelSource::fromBytes("module {}")), ElementsAre(""));
   EXPECT_THAT(partNames(Entries{{"m/code/x.py", "x"}, {"m/data.pkl", "y"}}), ElementsAre(""));
-  EXPECT_THAT(partNames(kPt2, false, /*deflated*/ 8), ElementsAre(""));
+  EXPECT_THAT(partNames(pt2(), false, /*deflated*/ 8), ElementsAre(""));
 }
 
 TEST(ModelSource, SendsSuspiciousArchivesWhole) {
   for (const char *name : {"m/../etc/passwd", "m//x", "other/x", "m/a\\b", "m/models/model.json"}) {
-    Entries entries = kPt2;
+    Entries entries = pt2();
     entries.push_back({name, "x"});
     EXPECT_THAT(partNames(entries), ElementsAre("")) << name;
   }
 }
 
 TEST(ModelSource, TakesExplicitFormatAtItsWord) {
-  ModelSource model = *ModelSource::fromBytes(makeZip(kPt2), ModelFormat::TorchScript);
+  ModelSource model = *ModelSource::fromBytes(makeZip(pt2()), ModelFormat::TorchScript);
   EXPECT_THAT(partNames(model), ElementsAre(""));
   EXPECT_EQ(model.format(), ModelFormat::TorchScript);
 }
@@ -75,10 +77,10 @@ TEST(ModelSource, NamesTheFileInErrors) {
 
 TEST(ModelSource, NoticesFilesThatChange) {
   TempDir dir;
-  std::string path = dir.write("m.pt2", makeZip(kPt2));
+  std::string path = dir.write("m.pt2", makeZip(pt2()));
   ModelSource model = *ModelSource::fromFile(path);
   EXPECT_TRUE(model.checkUnchanged().ok());
-  Entries other = kPt2;
+  Entries other = pt2();
   other[0].second = "vvvv!";
   dir.write("m.pt2", makeZip(other));
   EXPECT_FALSE(model.checkUnchanged().ok());
@@ -88,7 +90,7 @@ TEST(ModelSource, NoticesFilesThatChange) {
 
 TEST(ZipDirectory, SurvivesDamage) {
   for (bool zip64 : {false, true}) {
-    std::string zip = makeZip(kPt2, zip64);
+    std::string zip = makeZip(pt2(), zip64);
     ASSERT_TRUE(readZipDirectory(zip));
     for (size_t size = 0; size < zip.size(); ++size)
       EXPECT_FALSE(readZipDirectory(std::string_view(zip).substr(0, size))) << size;

@@ -26,7 +26,7 @@ inline std::string makeZip(const std::vector<std::pair<std::string, std::string>
     out.append(22, '\0');
     appendNumber(out, name.size(), 2);
     appendNumber(out, 3, 2);
-    out += name + "pad" + data;
+    out.append(name).append("pad").append(data);
     std::string extra;
     if (zip64) {
       appendNumber(extra, 1, 2);

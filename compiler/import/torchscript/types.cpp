@@ -81,9 +81,10 @@ absl::StatusOr<std::string> flatten(const Argument &value, const c10::Type &type
     size_t last = type.containedTypes().size() - 1;
     const c10::Type &itemType = *type.containedTypes()[std::min(index, last)];
     absl::StatusOr<std::string> spec = flatten(item, itemType, leaves);
-    if (spec.ok())
-      children.push_back(*std::move(spec));
-    return spec.status();
+    if (!spec.ok())
+      return spec.status();
+    children.push_back(*std::move(spec));
+    return absl::OkStatus();
   };
   if (const auto *list = std::get_if<ArgumentList>(&value.value)) {
     for (size_t i = 0; i < list->items.size(); ++i)
