@@ -3,6 +3,7 @@
 #include "server/faulty_disk.h"
 #include "server/units.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -80,8 +81,8 @@ TEST_F(ConfigTest, AllSourcesKnowAllSettings) {
     std::string variable = "LINALGD_" + name;
     for (char &c : variable)
       c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    environment.push_back(variable + "=" + value);
-    yaml += name + ": \"" + value + "\"\n";
+    environment.push_back(absl::StrCat(variable, "=", value));
+    absl::StrAppend(&yaml, name, ": \"", value, "\"\n");
   }
   for (const Config &config :
        {parse(arguments), parse({}, environment), parse({"--config", file(yaml)})}) {

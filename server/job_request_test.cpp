@@ -8,7 +8,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const RequestLimits kLimits{std::chrono::minutes(10), "x86-64-v3"};
+RequestLimits limits() { return {std::chrono::minutes(10), "x86-64-v3"}; }
 
 v1::SubmitRequest valid() {
   v1::SubmitRequest request;
@@ -23,28 +23,28 @@ v1::SubmitRequest valid() {
 }
 
 TEST(JobRequest, FillsInDefaults) {
-  absl::StatusOr<JobRequest> request = parseRequest(valid(), kLimits);
+  absl::StatusOr<JobRequest> request = parseRequest(valid(), limits());
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_EQ(request->options.emit, Stage::Linalg);
   EXPECT_EQ(request->options.entry, "main");
   EXPECT_EQ(request->options.target, "x86-64-v3");
-  EXPECT_EQ(request->timeout, kLimits.timeout);
+  EXPECT_EQ(request->timeout, limits().timeout);
   EXPECT_EQ(request->model.blobs[0].name, "a");
 }
 
 TEST(JobRequest, DigestsSeeTheMeaning) {
-  JobRequest base = *parseRequest(valid(), kLimits);
+  JobRequest base = *parseRequest(valid(), limits());
   v1::SubmitRequest same = valid();
   same.set_job_id("another");
   same.mutable_model()->mutable_blobs()->SwapElements(0, 1);
   same.mutable_options()->set_emit("linalg");
   same.mutable_options()->add_keep_ops("aten.gelu");
-  EXPECT_EQ(parseRequest(same, kLimits)->digest(), base.digest());
+  EXPECT_EQ(parseRequest(same, limits())->digest(), base.digest());
 
   auto changed = [&](auto change) {
     v1::SubmitRequest request = valid();
     change(request);
-    absl::StatusOr<JobRequest> parsed = parseRequest(request, kLimits);
+    absl::StatusOr<JobRequest> parsed = parseRequest(request, limits());
     EXPECT_TRUE(parsed.ok()) << parsed.status();
     return parsed->inspectionDigest();
   };
@@ -64,8 +64,8 @@ TEST(JobRequest, DigestsSeeTheMeaning) {
 
   v1::SubmitRequest labelled = valid();
   labelled.set_label("nightly");
-  EXPECT_EQ(parseRequest(labelled, kLimits)->inspectionDigest(), base.inspectionDigest());
-  EXPECT_NE(parseRequest(labelled, kLimits)->digest(), base.digest());
+  EXPECT_EQ(parseRequest(labelled, limits())->inspectionDigest(), base.inspectionDigest());
+  EXPECT_NE(parseRequest(labelled, limits())->digest(), base.digest());
 }
 
 struct Case {
@@ -96,7 +96,7 @@ TEST(JobRequest, NamesTheFieldAtFault) {
   for (const Case &test : cases) {
     v1::SubmitRequest request = valid();
     test.change(request);
-    absl::Status status = parseRequest(request, kLimits).status();
+    absl::Status status = parseRequest(request, limits()).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << test.message;
     EXPECT_THAT(std::string(status.message()), HasSubstr(test.message));
   }
@@ -105,9 +105,9 @@ TEST(JobRequest, NamesTheFieldAtFault) {
 TEST(JobRequest, TimeoutsAreCappedAtTheServers) {
   v1::SubmitRequest request = valid();
   request.mutable_timeout()->set_seconds(INT64_MAX);
-  EXPECT_EQ(parseRequest(request, kLimits)->timeout, kLimits.timeout);
+  EXPECT_EQ(parseRequest(request, limits())->timeout, limits().timeout);
   request.mutable_timeout()->set_seconds(3);
-  EXPECT_EQ(parseRequest(request, kLimits)->timeout, std::chrono::seconds(3));
+  EXPECT_EQ(parseRequest(request, limits())->timeout, std::chrono::seconds(3));
 }
 
 } // namespace

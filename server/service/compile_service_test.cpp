@@ -158,6 +158,7 @@ TEST_F(CompileServiceTest, ManyWatchersAtOnce) {
   v1::Job job;
   ASSERT_TRUE(submit(request("a", "linalg sleep 200"), &job).ok());
   std::vector<std::thread> threads;
+  threads.reserve(20);
   std::atomic<int> complete = 0;
   for (int i = 0; i < 20; ++i)
     threads.emplace_back([&] {

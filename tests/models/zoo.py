@@ -35,7 +35,7 @@ ZOO: dict[str, Maker] = {}
 
 
 def make(name: str, batch: int = BATCH) -> Sample:
-    """The sample of a model of `ZOO`; weights are drawn before inputs, so that they are the same at any batch.
+    """The sample of a model of `ZOO`; weights are drawn before inputs: they are the same at any batch.
 
     Args:
         name: the model's.
