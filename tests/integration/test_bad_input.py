@@ -401,6 +401,10 @@ OPS: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda d: value(d).update(dtype=8),
         r"'torch\.aten\.linear' op inferred type",
     ),
+    "a bias that is a matrix": (
+        lambda d: node(d)["inputs"][2].update(arg=node(d)["inputs"][1]["arg"]),
+        r"'torch\.aten\.linear' op the bias does not go with the weight",
+    ),
     "operands that do not go together": (
         lambda d: graph(d)["tensor_values"]["x"]["sizes"][1].update(as_int=5),
         r"'torch\.aten\.linear' op the weight does not go with the input's last dimension",

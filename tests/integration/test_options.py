@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from archives import slow
 from torch import nn
 from torch.nn import functional
 
@@ -380,3 +382,28 @@ def test_entry_names_the_function(client: linalgd.Client, saved: Path) -> None:
     assert executable.signature["entry"] == "forward"
     with pytest.raises(linalgd.InputError, match="'for ward' is not a function's name"):
         client.submit(saved, entry="for ward").result(timeout=60)
+
+
+def test_a_draining_server_ends_what_runs(
+    start_daemon: Callable[..., Daemon], program: Any, tmp_path: Path
+) -> None:
+    """`linalgc drain` from somewhere else: the job that runs ends well, others are refused."""
+    daemon = start_daemon("--workers", "1")
+    model = tmp_path / "slow.pt2"
+    model.write_bytes(slow(150))
+    with linalgd.Client(daemon.address) as client:
+        job = client.submit(model, emit="executable")
+        for event in job.events(timeout=60):
+            if event.stage == "executable":
+                break
+        drained = subprocess.Popen([str(binary("linalgc")), "--server", daemon.address, "drain"])
+        while not client.stats().draining:
+            assert drained.poll() is None
+        with pytest.raises(linalgd.ServerUnavailable):
+            client.submit(program)
+        done = linalgc(daemon, "compile", model, "--entry", "late", "-o", tmp_path / "late.mlir")
+        assert done.returncode == 3
+        artifact = job.result(timeout=60)
+        assert drained.wait(60) == 0
+        assert artifact.load()(np.ones((2, 4), np.float32)).shape == (2, 2)
+    assert daemon.stop() == 0

@@ -185,6 +185,9 @@ LogicalResult LinearOp::infer(Adaptor op, Inference &r) {
     return r.error("the weight must be a matrix");
   if (differ(input->back(), (*weight)[1]))
     return r.error("the weight does not go with the input's last dimension");
+  if (Sizes bias = sizesOf(op.getBias());
+      bias && (bias->size() > 1 || (bias->size() == 1 && differ(bias->back(), (*weight)[0]))))
+    return r.error("the bias does not go with the weight");
   input->back() = (*weight)[0];
   return r.tensor(input, dtypeOf(op.getInput()));
 }
