@@ -575,6 +575,22 @@ def test_inputs_that_torchscript_does_not_take(
     rejected(client, path, pattern, args=args)
 
 
+class Attends(nn.Module):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_shapes_that_do_not_go_together(client: linalgd.Client, tmp_path: Path) -> None:
+    """TorchScript has no shapes: those of the request may be wrong, in the middle of the model too."""
+    path = tmp_path / "model.pt"
+    x = torch.ones(2, 3, 5, 4)
+    torch.jit.save(torch.jit.trace(Attends(), (x, torch.zeros(5, 5))), path)
+    assert client.submit(path, (x, torch.zeros(3, 1, 5))).result(timeout=DEADLINE).text()
+    for mask in (torch.zeros(5, 4), torch.zeros(4, 1, 1)):
+        rejected(client, path, "query, key, value and mask do not go together", args=(x, mask))
+
+
 # --- Inputs of executables ---
 
 

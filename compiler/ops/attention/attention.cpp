@@ -94,8 +94,27 @@ LogicalResult RawSoftmaxOp::lowerToLinalg(Lowering &b) {
   return b.replace(b.convert(result, compute, dtype));
 }
 
+// Whether dimension i of one, counted from the last, is known to be another than j of the other.
+static bool clash(const Sizes &one, size_t i, const Sizes &other, size_t j, bool broadcasts) {
+  if (!one || !other || i > one->size() || j > other->size())
+    return false;
+  int64_t left = (*one)[one->size() - i], right = (*other)[other->size() - j];
+  return left != right && !ShapedType::isDynamic(left) && !ShapedType::isDynamic(right) &&
+         !(broadcasts && (left == 1 || right == 1));
+}
+
 LogicalResult ScaledDotProductAttentionOp::infer(Adaptor op, Inference &r) {
-  Sizes query = sizesOf(op.getQuery()), value = sizesOf(op.getValue());
+  Sizes query = sizesOf(op.getQuery()), key = sizesOf(op.getKey()), value = sizesOf(op.getValue()),
+        mask = sizesOf(op.getAttnMask());
+  bool clashes = clash(query, 1, key, 1, false) || clash(key, 2, value, 2, false) ||
+                 clash(mask, 2, query, 2, true) || clash(mask, 1, key, 2, true);
+  // Grouped heads are fewer.
+  size_t batch = matchBool(op.getEnableGqa()).value_or(true) ? 4 : 3;
+  for (size_t i = batch; query && i <= query->size(); ++i)
+    clashes |= clash(query, i, key, i, true) || clash(query, i, value, i, true) ||
+               clash(query, i, mask, i, true);
+  if (clashes)
+    return r.error("query, key, value and mask do not go together");
   if (query && value && !query->empty() && !value->empty())
     query->back() = value->back();
   else
