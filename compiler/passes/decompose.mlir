@@ -3,15 +3,9 @@
 
 // A half type is computed in float32.
 // CHECK-LABEL: func.func @softmax(
-// CHECK-NOT:     softmax
 // CHECK:         %[[X:.*]] = torch.aten.to.dtype %arg0, {{.*}} -> !torch.vtensor<[2,3],f32>
-// CHECK:         %[[DIMS:.*]] = torch.prim.ListConstruct %int1
-// CHECK:         %[[LARGEST:.*]] = torch.aten.amax %[[X]], %[[DIMS]], %true
-// CHECK:         %[[BELOW:.*]] = torch.aten.sub.Tensor %[[X]], %[[LARGEST]]
-// CHECK:         %[[EXP:.*]] = torch.aten.exp %[[BELOW]]
-// CHECK:         %[[SUM:.*]] = torch.aten.sum.dim_IntList %[[EXP]], %[[DIMS]], %true
-// CHECK:         %[[QUOTIENT:.*]] = torch.aten.div.Tensor %[[EXP]], %[[SUM]]
-// CHECK:         %[[RESULT:.*]] = torch.aten.to.dtype %[[QUOTIENT]], {{.*}} -> !torch.vtensor<[2,3],f16>
+// CHECK:         %[[WIDE:.*]] = torch.aten._softmax %[[X]], %int1, %false
+// CHECK:         %[[RESULT:.*]] = torch.aten.to.dtype %[[WIDE]], {{.*}} -> !torch.vtensor<[2,3],f16>
 // CHECK:         return %[[RESULT]]
 
 // KEEP-LABEL: func.func @softmax(

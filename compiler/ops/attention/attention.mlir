@@ -14,8 +14,7 @@ func.func @plain(%q: !tensor, %k: !torch.vtensor<[2,4,6,16],f32>, %v: !torch.vte
   // CHECK-DAG:  %[[K:.*]] = torch.aten.permute %arg1, {{.*}} -> !torch.vtensor<[2,4,16,6],f32>
   // CHECK:      %[[SCORES:.*]] = torch.aten.matmul %[[Q]], %[[K]]
   // CHECK-NOT:  masked_fill
-  // CHECK:      torch.aten.sub.Tensor %[[SCORES]]
-  // CHECK:      %[[WEIGHTS:.*]] = torch.aten.div.Tensor
+  // CHECK:      %[[WEIGHTS:.*]] = torch.aten._softmax %[[SCORES]], %int-1, %false
   // CHECK-NEXT: torch.aten.matmul %[[WEIGHTS]], %arg2
   %0 = torch.aten.scaled_dot_product_attention %q, %k, %v, %none, %zero, %false, %none, %false : !tensor, !torch.vtensor<[2,4,6,16],f32>, !torch.vtensor<[2,4,6,32],f32>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor
   return %0 : !torch.vtensor
@@ -54,7 +53,7 @@ func.func @bool_mask(%q: !tensor, %mask: !torch.vtensor<[2,1,1,8],i1>) -> !torch
   // CHECK:      %[[MASKED:.*]] = torch.aten.masked_fill.Scalar %{{.*}}, %[[HIDDEN]], %float0xFFF
   // CHECK:      %[[LARGEST:.*]] = torch.aten.amax %[[MASKED]]
   // CHECK:      %[[BLIND:.*]] = torch.aten.eq.Scalar %[[LARGEST]], %float0xFFF
-  // CHECK:      %[[SOFTMAX:.*]] = torch.aten.div.Tensor
+  // CHECK:      %[[SOFTMAX:.*]] = torch.aten._softmax %[[MASKED]]
   // CHECK-NEXT: %[[WEIGHTS:.*]] = torch.aten.masked_fill.Scalar %[[SOFTMAX]], %[[BLIND]], %int0
   // CHECK-NEXT: torch.aten.matmul %[[WEIGHTS]], %arg0
   %0 = torch.aten.scaled_dot_product_attention %q, %q, %q, %mask, %zero, %false, %none, %false : !tensor, !tensor, !tensor, !torch.vtensor<[2,1,1,8],i1>, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor
@@ -69,8 +68,22 @@ func.func @added_mask(%q: !tensor, %mask: !torch.vtensor<[8,8],f32>) -> !torch.v
   // CHECK:     %[[SCORES:.*]] = torch.aten.matmul
   // CHECK-NOT: logical_not
   // CHECK:     %[[MASKED:.*]] = torch.aten.add.Tensor %[[SCORES]], %arg1
-  // CHECK:     torch.aten.sub.Tensor %[[MASKED]]
+  // CHECK:     torch.aten._softmax %[[MASKED]]
   %0 = torch.aten.scaled_dot_product_attention %q, %q, %q, %mask, %zero, %false, %none, %false : !tensor, !tensor, !tensor, !torch.vtensor<[8,8],f32>, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor
+  return %0 : !torch.vtensor
+}
+
+// Two heads of the keys for four of the queries: each twice.
+// CHECK-LABEL: func.func @grouped(
+func.func @grouped(%q: !tensor, %k: !torch.vtensor<[2,2,8,16],f32>) -> !torch.vtensor {
+  %none = torch.constant.none
+  %false = torch.constant.bool false
+  %true = torch.constant.bool true
+  %zero = torch.constant.float 0.0
+  // CHECK-NOT: scaled_dot_product_attention
+  // CHECK:     torch.aten.matmul %{{.*}} : !torch.vtensor<[2,4,8,16],f32>, !torch.vtensor<[2,4,16,8],f32>
+  // CHECK:     torch.aten.matmul %{{.*}} : !torch.vtensor<[2,4,8,8],f32>, !torch.vtensor<[2,4,8,16],f32>
+  %0 = torch.aten.scaled_dot_product_attention %q, %k, %k, %none, %zero, %false, %none, %true : !tensor, !torch.vtensor<[2,2,8,16],f32>, !torch.vtensor<[2,2,8,16],f32>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor
   return %0 : !torch.vtensor
 }
 
