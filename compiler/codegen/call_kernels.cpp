@@ -51,7 +51,7 @@ public:
   }
 
   // Calls a kernel, which is declared on its first use.
-  void call(std::string name, ValueRange arguments) {
+  void call(const std::string &name, ValueRange arguments) {
     auto module = builder.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     if (!module.lookupSymbol(name)) {
       OpBuilder::InsertionGuard guard(builder);
@@ -98,29 +98,30 @@ struct Loop {
 
 class Contraction {
 public:
-  Contraction(linalg::LinalgOp op, linalg::ContractionDimensions dims)
-      : op(op), dims(dims), emitter(op) {}
+  Contraction(linalg::LinalgOp op, const linalg::ContractionDimensions &dims)
+      : op_(op), dims_(dims), emitter_(op) {}
 
   void emit(const std::string &kernel) {
     for (int i = 0; i < 3; ++i) {
-      buffers[i] = emitter.describe(op->getOperand(i));
-      addresses[i] = buffers[i].address;
+      buffers_[i] = emitter_.describe(op_->getOperand(i));
+      addresses_[i] = buffers_[i].address;
     }
     // What cannot be one dimension of a matrix is a loop around the kernel.
-    SmallVector<Loop> outer = loopsOf(dims.batch);
-    Loop m = innermost(dims.m, outer), n = innermost(dims.n, outer), k = innermost(dims.k, outer);
+    SmallVector<Loop> outer = loopsOf(dims_.batch);
+    Loop m = innermost(dims_.m, outer), n = innermost(dims_.n, outer),
+         k = innermost(dims_.k, outer);
     for (const Loop &loop : outer)
       enter(loop);
-    SmallVector<Value> arguments = {emitter.word(m.size), emitter.word(n.size),
-                                    emitter.word(k.size)};
+    SmallVector<Value> arguments = {emitter_.word(m.size), emitter_.word(n.size),
+                                    emitter_.word(k.size)};
     const Loop *axes[3][2] = {{&m, &k}, {&k, &n}, {&m, &n}};
     for (int i = 0; i < 3; ++i) {
-      arguments.push_back(emitter.pointer(addresses[i]));
-      arguments.push_back(emitter.word(axes[i][0]->steps[i]));
-      arguments.push_back(emitter.word(axes[i][1]->steps[i]));
+      arguments.push_back(emitter_.pointer(addresses_[i]));
+      arguments.push_back(emitter_.word(axes[i][0]->steps[i]));
+      arguments.push_back(emitter_.word(axes[i][1]->steps[i]));
     }
-    emitter.call(kernel, arguments);
-    op->erase();
+    emitter_.call(kernel, arguments);
+    op_->erase();
   }
 
 private:
@@ -129,11 +130,11 @@ private:
     for (unsigned dim : dimensions) {
       Loop loop;
       for (int i = 0; i < 3; ++i) {
-        int64_t position = positionOf(op.getIndexingMapsArray()[i], dim);
+        int64_t position = positionOf(op_.getIndexingMapsArray()[i], dim);
         loop.steps[i] =
-            position < 0 ? emitter.builder.getIndexAttr(0) : buffers[i].strides[position];
+            position < 0 ? emitter_.builder.getIndexAttr(0) : buffers_[i].strides[position];
         if (position >= 0)
-          loop.size = buffers[i].sizes[position];
+          loop.size = buffers_[i].sizes[position];
       }
       loops.push_back(loop);
     }
@@ -143,15 +144,15 @@ private:
   // Joins the dimensions of one kind as far as they walk memory as one.
   Loop innermost(ArrayRef<unsigned> dimensions, SmallVector<Loop> &outer) {
     Loop joined;
-    joined.size = emitter.builder.getIndexAttr(1);
+    joined.size = emitter_.builder.getIndexAttr(1);
     for (OpFoldResult &step : joined.steps)
-      step = emitter.builder.getIndexAttr(0);
+      step = emitter_.builder.getIndexAttr(0);
     SmallVector<Loop> loops = loopsOf(dimensions);
     for (auto [i, loop] : llvm::enumerate(llvm::reverse(loops))) {
       if (i == 0)
         joined = loop;
       else if (continues(loop, joined))
-        joined.size = emitter.mul(emitter.valueOf(loop.size), emitter.valueOf(joined.size));
+        joined.size = emitter_.mul(emitter_.valueOf(loop.size), emitter_.valueOf(joined.size));
       else
         outer.push_back(loop);
     }
@@ -170,21 +171,21 @@ private:
   }
 
   void enter(const Loop &loop) {
-    auto forOp = scf::ForOp::create(emitter.builder, emitter.loc, emitter.constant(0),
-                                    emitter.valueOf(loop.size), emitter.constant(1));
-    emitter.builder.setInsertionPointToStart(forOp.getBody());
+    auto forOp = scf::ForOp::create(emitter_.builder, emitter_.loc, emitter_.constant(0),
+                                    emitter_.valueOf(loop.size), emitter_.constant(1));
+    emitter_.builder.setInsertionPointToStart(forOp.getBody());
     for (int i = 0; i < 3; ++i) {
-      int64_t bytes = cast<MemRefType>(op->getOperand(i).getType()).getElementTypeBitWidth() / 8;
-      Value step = emitter.mul(emitter.valueOf(loop.steps[i]), emitter.constant(bytes));
-      addresses[i] = emitter.add(addresses[i], emitter.mul(forOp.getInductionVar(), step));
+      int64_t bytes = cast<MemRefType>(op_->getOperand(i).getType()).getElementTypeBitWidth() / 8;
+      Value step = emitter_.mul(emitter_.valueOf(loop.steps[i]), emitter_.constant(bytes));
+      addresses_[i] = emitter_.add(addresses_[i], emitter_.mul(forOp.getInductionVar(), step));
     }
   }
 
-  linalg::LinalgOp op;
-  linalg::ContractionDimensions dims;
-  Emitter emitter;
-  Buffer buffers[3];
-  Value addresses[3];
+  linalg::LinalgOp op_;
+  linalg::ContractionDimensions dims_;
+  Emitter emitter_;
+  Buffer buffers_[3];
+  Value addresses_[3];
 };
 
 // Whether the last dimensions of a contiguous buffer are these loops, in this order.
@@ -218,102 +219,103 @@ bool sumsProducts(linalg::LinalgOp op) {
 
 class Convolution {
 public:
-  Convolution(linalg::LinalgOp op, linalg::ConvolutionDimensions dims)
-      : op(op), dims(dims), emitter(op) {}
+  Convolution(linalg::LinalgOp op, const linalg::ConvolutionDimensions &dims)
+      : op_(op), dims_(dims), emitter_(op) {}
 
   // Whether the kernel's assumptions hold (compiler/runtime/kernels/conv.h).
   bool fits() {
-    size_t spatial = dims.outputImage.size();
-    if (spatial < 1 || spatial > 2 || dims.filterLoop.size() != spatial || dims.batch.size() > 1 ||
-        dims.outputChannel.size() > 1 || dims.inputChannel.size() > 1 || dims.depth.size() > 1)
+    size_t spatial = dims_.outputImage.size();
+    if (spatial < 1 || spatial > 2 || dims_.filterLoop.size() != spatial ||
+        dims_.batch.size() > 1 || dims_.outputChannel.size() > 1 || dims_.inputChannel.size() > 1 ||
+        dims_.depth.size() > 1)
       return false;
-    SmallVector<unsigned> taps(dims.inputChannel.begin(), dims.inputChannel.end());
-    taps.append(dims.filterLoop.begin(), dims.filterLoop.end());
-    return endsWith(op, 1, taps) && endsWith(op, 2, dims.outputImage);
+    SmallVector<unsigned> taps(dims_.inputChannel.begin(), dims_.inputChannel.end());
+    taps.append(dims_.filterLoop.begin(), dims_.filterLoop.end());
+    return endsWith(op_, 1, taps) && endsWith(op_, 2, dims_.outputImage);
   }
 
   void emit(const std::string &kernel) {
     for (int i = 0; i < 3; ++i)
-      buffers[i] = emitter.describe(op->getOperand(i));
+      buffers_[i] = emitter_.describe(op_->getOperand(i));
     // The order of ConvShape's fields.
-    bool image = dims.outputImage.size() == 2;
+    bool image = dims_.outputImage.size() == 2;
     auto row = [&](ArrayRef<unsigned> loops) -> ArrayRef<unsigned> {
       return loops.take_front(image ? 1 : 0);
     };
     auto column = [&](ArrayRef<unsigned> loops) { return loops.take_back(1); };
-    SmallVector<Value> words = {size(dims.batch),
-                                size(dims.depth),
-                                size(dims.outputChannel),
-                                size(dims.inputChannel),
-                                size(row(dims.outputImage)),
-                                size(column(dims.outputImage)),
-                                size(row(dims.filterLoop)),
-                                size(column(dims.filterLoop)),
-                                fixed(image ? dims.strides.front() : 1),
-                                fixed(dims.strides.back()),
-                                fixed(image ? dims.dilations.front() : 1),
-                                fixed(dims.dilations.back()),
-                                step(0, dims.batch),
-                                step(0, dims.depth),
-                                step(0, dims.inputChannel),
-                                step(0, row(dims.outputImage)),
-                                step(0, column(dims.outputImage)),
-                                step(1, dims.depth),
-                                step(1, dims.outputChannel),
-                                step(2, dims.batch),
-                                step(2, dims.depth),
-                                step(2, dims.outputChannel)};
+    SmallVector<Value> words = {size(dims_.batch),
+                                size(dims_.depth),
+                                size(dims_.outputChannel),
+                                size(dims_.inputChannel),
+                                size(row(dims_.outputImage)),
+                                size(column(dims_.outputImage)),
+                                size(row(dims_.filterLoop)),
+                                size(column(dims_.filterLoop)),
+                                fixed(image ? dims_.strides.front() : 1),
+                                fixed(dims_.strides.back()),
+                                fixed(image ? dims_.dilations.front() : 1),
+                                fixed(dims_.dilations.back()),
+                                step(0, dims_.batch),
+                                step(0, dims_.depth),
+                                step(0, dims_.inputChannel),
+                                step(0, row(dims_.outputImage)),
+                                step(0, column(dims_.outputImage)),
+                                step(1, dims_.depth),
+                                step(1, dims_.outputChannel),
+                                step(2, dims_.batch),
+                                step(2, dims_.depth),
+                                step(2, dims_.outputChannel)};
     SmallVector<Value> arguments;
-    for (const Buffer &buffer : buffers)
-      arguments.push_back(emitter.pointer(buffer.address));
+    for (const Buffer &buffer : buffers_)
+      arguments.push_back(emitter_.pointer(buffer.address));
     arguments.push_back(inMemory(words));
-    emitter.call(kernel, arguments);
-    op->erase();
+    emitter_.call(kernel, arguments);
+    op_->erase();
   }
 
 private:
-  Value fixed(int64_t value) { return emitter.word(emitter.constant(value)); }
+  Value fixed(int64_t value) { return emitter_.word(emitter_.constant(value)); }
 
   Value size(ArrayRef<unsigned> loops) {
     for (int i : {2, 1})
       for (unsigned loop : loops)
-        if (int64_t position = positionOf(op.getIndexingMapsArray()[i], loop); position >= 0)
-          return emitter.word(buffers[i].sizes[position]);
+        if (int64_t position = positionOf(op_.getIndexingMapsArray()[i], loop); position >= 0)
+          return emitter_.word(buffers_[i].sizes[position]);
     return fixed(1);
   }
 
   Value step(int operand, ArrayRef<unsigned> loops) {
     for (unsigned loop : loops)
-      if (int64_t position = positionOf(op.getIndexingMapsArray()[operand], loop); position >= 0)
-        return emitter.word(buffers[operand].strides[position]);
+      if (int64_t position = positionOf(op_.getIndexingMapsArray()[operand], loop); position >= 0)
+        return emitter_.word(buffers_[operand].strides[position]);
     return fixed(0);
   }
 
   // An array on the stack of the function, allocated once however often the op runs.
   Value inMemory(ArrayRef<Value> words) {
-    OpBuilder &builder = emitter.builder;
+    OpBuilder &builder = emitter_.builder;
     auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
     auto type = LLVM::LLVMArrayType::get(builder.getI64Type(), words.size());
     Value array;
     {
       OpBuilder::InsertionGuard guard(builder);
-      auto function = op->getParentOfType<func::FuncOp>();
+      auto function = op_->getParentOfType<func::FuncOp>();
       builder.setInsertionPointToStart(&function.front());
-      Value one = LLVM::ConstantOp::create(builder, emitter.loc, builder.getI64Type(), 1);
-      array = LLVM::AllocaOp::create(builder, emitter.loc, pointer, type, one);
+      Value one = LLVM::ConstantOp::create(builder, emitter_.loc, builder.getI64Type(), 1);
+      array = LLVM::AllocaOp::create(builder, emitter_.loc, pointer, type, one);
     }
     for (auto [i, word] : llvm::enumerate(words)) {
-      Value place = LLVM::GEPOp::create(builder, emitter.loc, pointer, type, array,
+      Value place = LLVM::GEPOp::create(builder, emitter_.loc, pointer, type, array,
                                         ArrayRef<LLVM::GEPArg>{0, int32_t(i)});
-      LLVM::StoreOp::create(builder, emitter.loc, word, place);
+      LLVM::StoreOp::create(builder, emitter_.loc, word, place);
     }
     return array;
   }
 
-  linalg::LinalgOp op;
-  linalg::ConvolutionDimensions dims;
-  Emitter emitter;
-  Buffer buffers[3];
+  linalg::LinalgOp op_;
+  linalg::ConvolutionDimensions dims_;
+  Emitter emitter_;
+  Buffer buffers_[3];
 };
 
 struct CallKernelsPass : PassWrapper<CallKernelsPass, OperationPass<ModuleOp>> {

@@ -138,6 +138,7 @@ absl::StatusOr<UniqueFd> linkLibrary(const std::vector<int> &objects) {
   for (const UniqueFd &input : inputs)
     arguments.push_back(pathOf(input.get()));
   std::vector<const char *> argv;
+  argv.reserve(arguments.size());
   for (const std::string &argument : arguments)
     argv.push_back(argument.c_str());
   std::string text;

@@ -5,6 +5,7 @@
 
 using namespace linalgd::kernels;
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type
 #define GEMM(name, T, VL, MR)                                                                      \
   KERNEL void name(int64_t m, int64_t n, int64_t k, const T *a, int64_t aRow, int64_t aColumn,     \
                    const T *b, int64_t bRow, int64_t bColumn, T *c, int64_t cRow,                  \
@@ -16,6 +17,7 @@ using namespace linalgd::kernels;
   KERNEL void name(const T *in, const T *filters, T *out, const ConvShape *shape) {                \
     Conv<T, VL, MR>::run(in, filters, out, *shape);                                                \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 GEMM(linalgd_gemm_f32_sse, float, 4, 6)
 GEMM(linalgd_gemm_f32_avx, float, 8, 6)
