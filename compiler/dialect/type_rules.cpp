@@ -327,9 +327,15 @@ LogicalResult Inference::boolean() { return add(torch::BoolType::get(context)); 
 
 void inferOrDie(MLIRContext *context, OperationState &state, InferFn infer) {
   SmallVector<Type> types;
+  std::string reason;
+  ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
+    llvm::raw_string_ostream(reason) << ": " << diagnostic << " at " << diagnostic.getLocation();
+    return success();
+  });
   if (failed(infer(context, state.location, state.operands, state.attributes.getDictionary(context),
                    state.getRawProperties(), state.regions, types)))
-    llvm::report_fatal_error(Twine("cannot infer the types of ") + state.name.getStringRef());
+    llvm::report_fatal_error(Twine("cannot infer the types of ") + state.name.getStringRef() +
+                             reason);
   state.addTypes(types);
 }
 

@@ -152,7 +152,8 @@ class Client:
                 server's default.
             weights: "embed" (in the executable; text names slots), "external" (beside it, as
                 safetensors), "inline" (written into the text) or "params" (globals for IREE).
-            keep_ops: ops that pass through undecomposed: "aten.gelu".
+            keep_ops: ops that pass through undecomposed: "aten.gelu"; without an overload
+                ("aten.softmax"), all of its overloads.
             entry: name of the function in the artifact.
             locations: what IR locations hold: stable node ids, or the Python lines of the model.
             timeout: how long the job may take from now on, seconds; None: the server's limit.
