@@ -69,8 +69,8 @@ public:
     auto *bytes = ArrayType::get(Type::getInt8Ty(context_), 0);
     GlobalVariable *base = nullptr;
     if (!offsets.empty()) {
-      base = new GlobalVariable(module_, bytes, /*isConstant=*/true, GlobalValue::ExternalLinkage,
-                                nullptr, kWeightsSymbol);
+      base = cast<GlobalVariable>(module_.getOrInsertGlobal(kWeightsSymbol, bytes));
+      base->setConstant(true);
       base->setVisibility(GlobalValue::HiddenVisibility);
     }
     SmallVector<Constant *> records;
@@ -134,8 +134,10 @@ void addTables(Module &module, const Signature &signature, const CodegenOptions 
        writer.symbols(signature.symbols), writer.tensors(signature.inputs),
        writer.tensors(signature.outputs), writer.weights(signature.slots, weightOffsets),
        writer.entry(signature.inputs.size(), signature.outputs.size())});
-  auto *global = new GlobalVariable(module, program->getType(), /*isConstant=*/true,
-                                    GlobalValue::ExternalLinkage, program, "linalgd_program");
+  auto *global =
+      cast<GlobalVariable>(module.getOrInsertGlobal("linalgd_program", program->getType()));
+  global->setConstant(true);
+  global->setInitializer(program);
   global->setVisibility(GlobalValue::HiddenVisibility);
 }
 
