@@ -4,6 +4,7 @@
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ComplexToStandard/ComplexToStandard.h"
+#include "mlir/Conversion/MathToFuncs/MathToFuncs.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -95,6 +96,7 @@ void buildLlvmPipeline(OpPassManager &pm, const CodegenOptions &options) {
   addBufferPasses(pm);
   pm.addPass(createCallKernelsPass(kernelVariant(options.target)));
   pm.addPass(createOutlineLoopsPass());
+  pm.addPass(createConvertMathToFuncs()); // integer powers
   pm.addPass(createExpandMathPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());

@@ -306,7 +306,7 @@ struct SliceParameters {
 
 Value extractSlice(Lowering &b, Value tensor, int64_t dim, const Slice &slice) {
   SliceParameters at(b, b.sizes(tensor), dim, slice);
-  if (isZeroInteger(slice.size))
+  if (llvm::any_of(at.sizes, isZeroInteger))
     return b.empty(at.sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
   return tensor::ExtractSliceOp::create(b, tensor, at.offsets, at.sizes, at.strides);
 }

@@ -125,10 +125,13 @@ LogicalResult IndexSelectOp::lowerToLinalg(Lowering &b) {
   std::optional<int64_t> dim = matchDim(getDim(), getSelf());
   if (!areRanked({op.getSelf(), op.getIndex()}) || !dim)
     return b.unsupported("the rank of an operand or the dimension is unknown");
-  if (cast<RankedTensorType>(op.getSelf().getType()).getRank() == 0 ||
-      cast<RankedTensorType>(op.getIndex().getType()).getRank() != 1)
-    return b.unsupported("the operand or the index is a scalar");
-  return lowerSelect(b, op.getSelf(), *dim, op.getIndex());
+  if (cast<RankedTensorType>(op.getSelf().getType()).getRank() == 0)
+    return b.replace(op.getSelf());
+  Value index = op.getIndex();
+  if (auto type = cast<RankedTensorType>(index.getType()); type.getRank() == 0)
+    index = tensor::ExpandShapeOp::create(b, RankedTensorType::get({1}, type.getElementType()),
+                                          index, ArrayRef<ReassociationIndices>());
+  return lowerSelect(b, op.getSelf(), *dim, index);
 }
 
 LogicalResult GatherOp::infer(Adaptor op, Inference &r) {

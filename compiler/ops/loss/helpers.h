@@ -5,9 +5,9 @@
 
 namespace linalgd::torch {
 
-// The broadcast sizes without reduction, else a scalar.
+// The broadcast sizes without reduction, else a scalar. `isFloat`: of integers, too.
 llvm::LogicalResult inferLoss(Inference &r, mlir::Value self, mlir::Value target,
-                              mlir::Value reduction);
+                              mlir::Value reduction, bool isFloat = false);
 
 // One loss a sample without reduction, else a scalar.
 llvm::LogicalResult inferClassLoss(Inference &r, mlir::Value self, mlir::Value target,

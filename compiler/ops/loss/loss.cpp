@@ -14,13 +14,16 @@ using namespace mlir;
 
 namespace linalgd::torch {
 
-LogicalResult inferLoss(Inference &r, Value self, Value target, Value reduction) {
+LogicalResult inferLoss(Inference &r, Value self, Value target, Value reduction, bool isFloat) {
   std::optional<int64_t> kind = matchInt(reduction);
+  Type dtype = resultDtype(ValueRange{self, target});
+  if (isFloat && dtype)
+    dtype = floatDtype(dtype);
   if (!kind)
-    return r.tensor(std::nullopt, resultDtype(ValueRange{self, target}));
+    return r.tensor(std::nullopt, dtype);
   if (*kind == 0)
-    return r.broadcast({self, target});
-  return r.tensor(SmallVector<int64_t>(), resultDtype(ValueRange{self, target}));
+    return r.broadcastAs({self, target}, dtype);
+  return r.tensor(SmallVector<int64_t>(), dtype);
 }
 
 namespace {

@@ -29,13 +29,13 @@ def Aten_HingeEmbeddingLossOp : Loss<"hinge_embedding_loss", (ins Tensor:$self, 
 def Aten_PoissonNllLossOp : AtenOp<"poisson_nll_loss",
     (ins Tensor:$input, Tensor:$target, Bool:$log_input, Bool:$full, Float:$eps, Int:$reduction),
     (outs Tensor:$result), [Decomposes]> {
-  let infer = "inferLoss(r, op.getInput(), op.getTarget(), op.getReduction())";
+  let infer = "inferLoss(r, op.getInput(), op.getTarget(), op.getReduction(), true)";
 }
 def Aten_MarginRankingLossOp : AtenOp<"margin_ranking_loss",
     (ins Tensor:$input1, Tensor:$input2, Tensor:$target, Default<Float, "0.">:$margin,
          Default<Int, "1">:$reduction),
     (outs Tensor:$result), [Decomposes]> {
-  let infer = "inferLoss(r, op.getInput1(), op.getInput2(), op.getReduction())";
+  let infer = "inferLoss(r, op.getInput1(), op.getInput2(), op.getReduction(), true)";
 }
 
 // (N, C) or (C) scores against class numbers; cross_entropy_loss also against probabilities.
