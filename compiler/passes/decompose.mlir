@@ -37,3 +37,32 @@ func.func @split(%x: !torch.vtensor<[5],f32>) -> (!torch.vtensor<[2],f32>, !torc
   %part:3 = torch.prim.ListUnpack %list : !torch.list<vtensor<[?],f32>> -> !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>, !torch.vtensor<[1],f32>
   return %part#0, %part#2 : !torch.vtensor<[2],f32>, !torch.vtensor<[1],f32>
 }
+
+// What a list's elements are is known when it is unpacked; the ops behind it are decomposed then.
+// CHECK-LABEL: func.func @types_flow_on(
+// CHECK-SAME:    -> !torch.vtensor<[2,3],f32>
+// CHECK-NOT:     torch.aten.softmax.int
+// CHECK:         torch.aten._softmax
+func.func @types_flow_on(%x: !torch.vtensor<[4,3],f32>) -> !torch.vtensor {
+  %i0 = torch.constant.int 0
+  %i2 = torch.constant.int 2
+  %none = torch.constant.none
+  %parts = torch.aten.split.Tensor %x, %i2, %i0 : !torch.vtensor<[4,3],f32>, !torch.int, !torch.int -> !torch.list<vtensor>
+  %0:2 = torch.prim.ListUnpack %parts : !torch.list<vtensor> -> !torch.vtensor, !torch.vtensor
+  %1 = torch.aten.softmax.int %0#0, %i0, %none : !torch.vtensor, !torch.int, !torch.none -> !torch.vtensor
+  return %1 : !torch.vtensor
+}
+
+// An op that cannot be decomposed with what is known stays, and nothing of the attempt with it.
+// CHECK-LABEL: func.func @gives_up(
+// CHECK:         torch.prim.ListConstruct %arg1
+// CHECK-NOT:     ListConstruct
+// CHECK:         torch.aten.layer_norm
+func.func @gives_up(%x: !torch.vtensor, %shape: !torch.int) -> !torch.vtensor {
+  %none = torch.constant.none
+  %eps = torch.constant.float 1.0e-5
+  %false = torch.constant.bool false
+  %dims = torch.prim.ListConstruct %shape : (!torch.int) -> !torch.list<int>
+  %0 = torch.aten.layer_norm %x, %dims, %none, %none, %eps, %false : !torch.vtensor, !torch.list<int>, !torch.none, !torch.none, !torch.float, !torch.bool -> !torch.vtensor
+  return %0 : !torch.vtensor
+}

@@ -1,8 +1,9 @@
-// InferTypes: what type inference knows beyond the types as they stand flows to the users.
-#include "compiler/dialect/torch.h"
+// InferTypes: what type inference knows beyond the types as they stand flows to the users. Ops fold
+// on the way, since the sizes that are known make the constants that shapes are computed from.
 #include "compiler/passes/passes.h"
+#include "compiler/passes/refine_types.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/FoldUtils.h"
 
 using namespace mlir;
 
@@ -14,41 +15,25 @@ struct InferTypes : PassWrapper<InferTypes, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "linalgd-infer-types"; }
   StringRef getDescription() const override { return "Refine types by inference"; }
 
-  LogicalResult refine(Operation *op) {
-    auto infer = dyn_cast<InferTypeOpInterface>(op);
-    if (!infer)
-      return success();
-    SmallVector<Type> types;
-    if (failed(infer.inferReturnTypes(op->getContext(), op->getLoc(), op->getOperands(),
-                                      op->getAttrDictionary(), op->getPropertiesStorage(),
-                                      op->getRegions(), types)))
-      return failure();
-    for (auto [result, type] : llvm::zip_equal(op->getResults(), types)) {
-      Type refined = torch::meetTypes(result.getType(), type);
-      if (!refined)
-        return op->emitOpError("has result type ")
-               << result.getType() << ", but its operands give " << type;
-      result.setType(refined);
+  LogicalResult refine(Block &block, OperationFolder &folder) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (failed(refineResultTypes(&op)))
+        return failure();
+      for (Region &region : op.getRegions())
+        for (Block &inner : region)
+          if (failed(refine(inner, folder)))
+            return failure();
+      // Most ops do not fold, which is no failure.
+      (void)folder.tryToFold(&op);
     }
     return success();
   }
 
   void runOnOperation() override {
-    WalkResult walked = getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (auto cast = dyn_cast<torch::TensorStaticInfoCastOp>(op))
-        if (Type met = torch::meetTypes(cast.getType(), cast.getOperand().getType()))
-          cast.getResult().setType(cast_if_present<torch::BaseTensorType>(met));
-      return failed(refine(op)) ? WalkResult::interrupt() : WalkResult::advance();
-    });
-    if (walked.wasInterrupted())
+    OperationFolder folder(&getContext());
+    if (failed(refine(*getOperation().getBody(), folder)))
       return signalPassFailure();
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isExternal())
-        continue;
-      Operation *end = function.getBody().back().getTerminator();
-      function.setType(FunctionType::get(&getContext(), function.getFunctionType().getInputs(),
-                                         llvm::to_vector(end->getOperandTypes())));
-    }
+    matchFunctionResults(getOperation());
   }
 };
 

@@ -45,3 +45,20 @@ func.func @unknown(%x: !torch.vtensor<[2],f32>) -> !torch.vtensor {
   %1 = torch.aten.neg %0 : !torch.vtensor -> !torch.vtensor
   return %1 : !torch.vtensor
 }
+
+// Tracing computes sizes with tensors.
+// CHECK-LABEL: func.func @sizes_through_tensors(
+// CHECK:         return {{.*}} : !torch.vtensor<[4,3,2],f32>
+func.func @sizes_through_tensors(%x: !torch.vtensor<[8,3],f32>) -> !torch.vtensor {
+  %i0 = torch.constant.int 0
+  %i3 = torch.constant.int 3
+  %n = torch.aten.size.int %x, %i0 : !torch.vtensor<[8,3],f32>, !torch.int -> !torch.int
+  %t = torch.prim.NumToTensor.Scalar %n : !torch.int -> !torch.vtensor<[],si64>
+  %two = torch.vtensor.literal(dense<2> : tensor<si64>) : !torch.vtensor<[],si64>
+  %half = torch.aten.floor_divide %t, %two : !torch.vtensor<[],si64>, !torch.vtensor<[],si64> -> !torch.vtensor<[],si64>
+  %a = torch.aten.Int.Tensor %half : !torch.vtensor<[],si64> -> !torch.int
+  %c = torch.aten.IntImplicit %two : !torch.vtensor<[],si64> -> !torch.int
+  %shape = torch.prim.ListConstruct %a, %i3, %c : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %0 = torch.aten.view %x, %shape : !torch.vtensor<[8,3],f32>, !torch.list<int> -> !torch.vtensor
+  return %0 : !torch.vtensor
+}

@@ -70,6 +70,8 @@ void inferOutputTypes(ImportedModel &model, const Options &options) {
   PassManager pm(&context);
   pm.addPass(createFunctionalizePass());
   pm.addPass(createInferTypesPass());
+  // Some types follow only from the simpler ops: those of a list's elements.
+  pm.addPass(createDecomposePass(options.keepOps));
   if (failed(pm.run(*module)))
     return;
   auto function = *module->getOps<func::FuncOp>().begin();

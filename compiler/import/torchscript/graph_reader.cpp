@@ -227,16 +227,6 @@ absl::Status GraphReader::readOperator(const jit::Node &node) {
     refuse(node, node.blocks().empty() ? "is no operator with a schema" : "is control flow");
     return absl::OkStatus();
   }
-  // Tracing takes sizes through tensors and back: size → NumToTensor → Int. Both ends are the
-  // number.
-  auto isInt = [](const jit::Use &use) { return use.user->kind() == c10::aten::Int; };
-  if (node.kind() == c10::prim::NumToTensor && llvm::all_of(node.output()->uses(), isInt))
-    return absl::OkStatus();
-  if (node.kind() == c10::aten::Int && node.input()->node()->kind() == c10::prim::NumToTensor) {
-    bind(node.output(), argument(node.input()->node()->input()));
-    return absl::OkStatus();
-  }
-
   Node out;
   out.target = std::string(node.kind().ns().toUnqualString()) + "." + node.kind().toUnqualString();
   if (schema && !schema->overload_name().empty())

@@ -46,6 +46,8 @@ mlir::Value toFloat(Lowering &b, mlir::Value number);
 mlir::Value toInteger(Lowering &b, mlir::Value number);
 
 llvm::LogicalResult inferItem(Inference &r, mlir::Value tensor);
+// Where the element is a number that was made a tensor, or computed from such.
+mlir::OpFoldResult foldItem(mlir::Operation *op);
 llvm::LogicalResult lowerItem(Lowering &b);
 mlir::OpFoldResult foldSize(mlir::Value tensor, mlir::Value dim);
 llvm::LogicalResult lowerSize(Lowering &b);

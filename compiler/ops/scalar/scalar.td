@@ -96,7 +96,11 @@ def Aten_FloatIntOp : FoldedScalarOp<"Float.int", (ins Int:$a), Float, "r.floati
 class Item<string name, string argument, SchemaType type, string rule>
     : AtenOp<name, !dag(ins, [Tensor], [argument]), (outs type:$result), [Lowers]> {
   let infer = rule;
+  let hasFolder = 1;
   let definition = [{
+    ::mlir::OpFoldResult $cppClass::fold(FoldAdaptor) {
+      return ::linalgd::torch::foldItem(getOperation());
+    }
     ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
       return ::linalgd::torch::lowerItem(b);
     }
@@ -105,6 +109,9 @@ class Item<string name, string argument, SchemaType type, string rule>
 def Aten_IntTensorOp : Item<"Int.Tensor", "a", Int, "r.integer()">;
 def Aten_FloatTensorOp : Item<"Float.Tensor", "a", Float, "r.floating()">;
 def Aten_BoolTensorOp : Item<"Bool.Tensor", "a", Bool, "r.boolean()">;
+def Aten_IntImplicitOp : Item<"IntImplicit", "a", Int, "r.integer()">;
+def Aten_FloatImplicitOp : Item<"FloatImplicit", "a", Float, "r.floating()">;
+def Aten_ScalarImplicitOp : Item<"ScalarImplicit", "a", Scalar, "inferItem(r, op.getA())">;
 def Aten_ItemOp : Item<"item", "self", Scalar, "inferItem(r, op.getSelf())">;
 def Aten_LocalScalarDenseOp
     : Item<"_local_scalar_dense", "self", Scalar, "inferItem(r, op.getSelf())">;
