@@ -213,6 +213,8 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   Node node;
   JsonPlace target = place["target"];
   node.target = canonicalTarget(target.string());
+  if (node.target == "higher_order.wrap_with_set_grad_enabled")
+    return readWithoutGradients(place, scope);
   if (!isTarget(node.target))
     target.fail(concat("'", escaped(node.target), "' is not the name of an op"));
   place["inputs"].eachItem([&](const JsonPlace &input) {
@@ -227,6 +229,58 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   if (JsonPlace stack = metadata.get("nn_module_stack"))
     node.source.module = modulePath(stack.string());
   graph_.block(scope.block).nodes.push_back(std::move(node));
+}
+
+// Calls `read` with the name of each of `values`, tensors or symbolic numbers, and its position.
+static void eachName(const JsonPlace &values,
+                     llvm::function_ref<void(const JsonPlace &name, size_t index)> read) {
+  size_t index = 0;
+  values.eachItem([&](const JsonPlace &value) {
+    value.tagged([&](std::string_view tag, const JsonPlace &inner) {
+      if (tag == "as_tensor")
+        read(inner["name"], index++);
+      else if (inner.get("as_name"))
+        read(inner["as_name"], index++);
+      else
+        inner.unsupported("a sub-graph takes and gives tensors and symbolic numbers only");
+    });
+  });
+}
+
+// (enabled, sub-graph, its arguments...): the nodes of the sub-graph stand where it is called.
+void Pt2GraphReader::readWithoutGradients(const JsonPlace &node, Scope &scope) {
+  std::vector<Argument> given;
+  size_t position = 0;
+  node["inputs"].eachItem([&](const JsonPlace &input) {
+    if (position++ >= 2)
+      given.push_back(readArgument(input["arg"], scope));
+  });
+  auto bind = [&](const JsonPlace &names, const std::vector<Argument> &values, Scope &into) {
+    eachName(names, [&](const JsonPlace &name, size_t index) {
+      const ValueId *value = index < values.size() ? values[index].asValue() : nullptr;
+      if (!value)
+        name.unsupported("a sub-graph takes and gives tensors and symbolic numbers only");
+      else if (!into.values.emplace(name.string(), *value).second)
+        name.fail(concat("there are two values named '", escaped(name.string()), "'"));
+    });
+  };
+  position = 0;
+  node["inputs"].eachItem([&](const JsonPlace &input) {
+    if (position++ != 1)
+      return;
+    input["arg"].tagged([&](std::string_view tag, const JsonPlace &inner) {
+      if (tag != "as_graph")
+        return inner.fail("this must be a sub-graph");
+      JsonPlace graph = inner["graph"];
+      Scope body{graph, scope.block, {}};
+      bind(graph["inputs"], given, body);
+      readNodes(body);
+      std::vector<Argument> results;
+      graph["outputs"].eachItem(
+          [&](const JsonPlace &output) { results.push_back(readArgument(output, body)); });
+      bind(node["outputs"], results, scope);
+    });
+  });
 }
 
 BlockId Pt2GraphReader::readSubgraph(const JsonPlace &place) {

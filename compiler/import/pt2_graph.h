@@ -35,6 +35,7 @@ private:
   void readTreeSpecs(const JsonPlace &moduleCallGraph);
   void readNodes(Scope &scope);
   void readNode(const JsonPlace &place, Scope &scope);
+  void readWithoutGradients(const JsonPlace &node, Scope &scope);
   BlockId readSubgraph(const JsonPlace &place);
   void readRangeConstraints(const JsonPlace &place);
 

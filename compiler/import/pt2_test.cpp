@@ -107,6 +107,16 @@ TEST(Pt2, ReadsSubgraphs) {
                                                    "higher_order.cond", "aten.cos", "aten.sin"));
 }
 
+TEST(Pt2, ReadsWhatRunsWithoutGradientsInPlace) {
+  auto model = readFixture("no_gradients");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(targetsOf(model->graph),
+              ElementsAre("aten.sin", "aten.mul.Tensor", "aten.add.Tensor", "aten.exp"));
+  EXPECT_EQ(model->graph.blocks.size(), 1u);
+  EXPECT_EQ(*model->graph.outputs[1].value.asValue(),
+            *model->graph.body().nodes[2].outputs[0].asValue());
+}
+
 TEST(Pt2, ReadsDataDependentSizes) {
   auto model = readFixture("data_dependent");
   ASSERT_TRUE(model.ok()) << model.status();

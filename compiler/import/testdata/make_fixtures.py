@@ -56,6 +56,18 @@ class Branch(torch.nn.Module):
         return torch.cond(x.sum() > 0, lambda x: x.cos(), lambda x: x.sin(), (x,))
 """
 
+NO_GRADIENTS = """
+import torch
+class NoGradients(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(4))
+    def forward(self, x):
+        with torch.no_grad():
+            y, z = x.sin() * self.scale, x + 1
+        return y.exp(), z
+"""
+
 DATA_DEPENDENT = """
 import torch
 class DataDependent(torch.nn.Module):
@@ -106,6 +118,7 @@ def main() -> None:
         inputs = {"scale": 2.0, "extra": {"e": torch.ones(2)}}
         write("odd", module(ODD, "Odd", first), torch.ones(4, 4), False, kwargs=inputs)
         write("branch", module(BRANCH, "Branch", first), torch.ones(4, 4))
+        write("no_gradients", module(NO_GRADIENTS, "NoGradients", first), torch.ones(4, 4))
         dependent = module(DATA_DEPENDENT, "DataDependent", first)
         write("data_dependent", dependent, torch.ones(4, 4), **dynamic)
         with torch.device("meta"):
