@@ -180,7 +180,7 @@ class Torch_SchemaOp<string qualified, dag ins_, dag outs_, list<Trait> traits =
               "build($_builder, $_state, ::mlir::ValueRange{" # !interleave(names, ", ") # "});">,
     OpBuilder<(ins "::mlir::ValueRange":$operands), [{
       $_state.addOperands(operands);
-      ::linalgd::torch::inferOrDie($_builder.getContext(), $_state, inferReturnTypes);
+      ::linalgd::torch::inferResults($_builder.getContext(), $_state, inferReturnTypes);
     }]>,
     OpBuilder<(ins "::mlir::TypeRange":$types, "::mlir::ValueRange":$operands), [{
       $_state.addOperands(operands);

@@ -1,5 +1,6 @@
 // PyTorch's type rules (type_rules.h).
 #include "compiler/dialect/matchers.h"
+#include "compiler/dialect/op_schema.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -325,17 +326,36 @@ LogicalResult Inference::integer() { return add(torch::IntType::get(context)); }
 LogicalResult Inference::floating() { return add(torch::FloatType::get(context)); }
 LogicalResult Inference::boolean() { return add(torch::BoolType::get(context)); }
 
-void inferOrDie(MLIRContext *context, OperationState &state, InferFn infer) {
+// Result types that a decomposition can go on with to its end, for a schema's results.
+static void guessTypes(Inference &guess, const OpSchema &schema, ValueRange operands) {
+  Value like;
+  for (Value operand : operands)
+    if (Value tensor = strip(operand); !like && isa<BaseTensorType>(tensor.getType()))
+      like = tensor;
+  Sizes sizes = like ? sizesOf(like) : SmallVector<int64_t>();
+  Type dtype = like ? dtypeOf(like) : guess.f32();
+  for (StringRef result : schema.results) {
+    LogicalResult added = result == "Tensor"     ? guess.tensor(sizes, dtype)
+                          : result == "Tensor[]" ? guess.tensorList(sizes, dtype)
+                          : result == "float"    ? guess.floating()
+                          : result == "bool"     ? guess.boolean()
+                                                 : guess.integer();
+    assert(succeeded(added));
+    (void)added;
+  }
+}
+
+void inferResults(MLIRContext *context, OperationState &state, InferFn infer) {
   SmallVector<Type> types;
-  std::string reason;
-  ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
-    llvm::raw_string_ostream(reason) << ": " << diagnostic << " at " << diagnostic.getLocation();
-    return success();
-  });
   if (failed(infer(context, state.location, state.operands, state.attributes.getDictionary(context),
-                   state.getRawProperties(), state.regions, types)))
-    llvm::report_fatal_error(Twine("cannot infer the types of ") + state.name.getStringRef() +
-                             reason);
+                   state.getRawProperties(), state.regions, types))) {
+    const OpSchema *schema = lookupSchema(state.name.getStringRef());
+    if (!schema)
+      llvm::report_fatal_error(Twine("cannot infer the types of ") + state.name.getStringRef());
+    types.clear();
+    Inference guess(context, std::nullopt, state.name.getStringRef(), state.operands, types);
+    guessTypes(guess, *schema, state.operands);
+  }
   state.addTypes(types);
 }
 

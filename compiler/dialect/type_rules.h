@@ -116,8 +116,8 @@ mlir::Type dtypeOf(mlir::Value value);
 using InferFn = llvm::function_ref<llvm::LogicalResult(
     mlir::MLIRContext *, std::optional<mlir::Location>, mlir::ValueRange, mlir::DictionaryAttr,
     mlir::OpaqueProperties, mlir::RegionRange, llvm::SmallVectorImpl<mlir::Type> &)>;
-// Adds the inferred result types to `state`; ends the process where inference fails, which on
-// verified operands is a mistake in the calling decomposition.
-void inferOrDie(mlir::MLIRContext *context, mlir::OperationState &state, InferFn infer);
+// Adds the inferred result types to `state`. Where inference fails, it has emitted an error, by
+// which the compile fails later on, and the types are a guess.
+void inferResults(mlir::MLIRContext *context, mlir::OperationState &state, InferFn infer);
 
 } // namespace linalgd::torch

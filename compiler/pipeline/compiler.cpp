@@ -173,11 +173,16 @@ private:
       return link();
     PassManager pm(&context_);
     definitionOf(stage).populate(pm, options_);
-    return succeeded(pm.run(*module_)) ? absl::OkStatus() : fail(stage, &pm);
+    bool done = succeeded(pm.run(*module_)) && !diagnostics_.hasErrors();
+    return done ? absl::OkStatus() : fail(stage, &pm);
   }
 
   absl::Status fail(Stage stage, PassManager *pm = nullptr) {
-    absl::Status status = diagnostics_.fail(stage, sink_);
+    // Import and type inference find what contradicts the types that a .pt2 states for each value;
+    // TorchScript has but those of its inputs, and decomposing finds out.
+    bool isFaultOfModel =
+        stage == Stage::TorchRaw || (stage == Stage::Torch && !job_.options.inputs.empty());
+    absl::Status status = diagnostics_.fail(stage, isFaultOfModel, sink_);
     if (!absl::IsInternal(status) || text_.empty())
       return status;
     std::string reproducer =

@@ -69,7 +69,13 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext &context)
         return success();
       }) {}
 
-absl::Status DiagnosticCollector::fail(Stage stage, StageSink &sink) {
+bool DiagnosticCollector::hasErrors() const {
+  return llvm::any_of(diagnostics_, [](const Diagnostic &diagnostic) {
+    return diagnostic.severity == Severity::Error;
+  });
+}
+
+absl::Status DiagnosticCollector::fail(Stage stage, bool isFaultOfModel, StageSink &sink) {
   std::vector<std::string> unsupported; // each op once
   std::string first;
   for (Diagnostic &diagnostic : diagnostics_) {
@@ -78,7 +84,7 @@ absl::Status DiagnosticCollector::fail(Stage stage, StageSink &sink) {
     if (diagnostic.code == kUnsupported && !llvm::is_contained(unsupported, diagnostic.op))
       unsupported.push_back(diagnostic.op);
     if (diagnostic.code.empty())
-      diagnostic.code = stage == Stage::TorchRaw ? "invalid-model" : "internal";
+      diagnostic.code = isFaultOfModel ? "invalid-model" : "internal";
     sink.diagnostic(diagnostic);
   }
   if (!unsupported.empty()) {
@@ -93,7 +99,7 @@ absl::Status DiagnosticCollector::fail(Stage stage, StageSink &sink) {
              : std::to_string(unsupported.size()) + " ops of the model are not supported: ") +
         names);
   }
-  if (stage == Stage::TorchRaw)
+  if (isFaultOfModel)
     return absl::InvalidArgumentError("the model is not valid: " + first);
   return absl::InternalError("the compiler failed on the way to " + std::string(stageName(stage)) +
                              ": " + (first.empty() ? "it does not say why" : first));

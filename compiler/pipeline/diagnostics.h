@@ -19,10 +19,12 @@ class DiagnosticCollector {
 public:
   explicit DiagnosticCollector(mlir::MLIRContext &context);
 
+  // Whether there was an error: passes go on after some.
+  bool hasErrors() const;
   // What there is to say about a stage that failed: everything goes to the sink, the result sums it
-  // up. Unimplemented where ops are not supported, InvalidArgument for a fault of the model found
-  // while importing it, else Internal.
-  absl::Status fail(Stage stage, StageSink &sink);
+  // up. Unimplemented where ops are not supported, InvalidArgument for a fault of the model, else
+  // Internal.
+  absl::Status fail(Stage stage, bool isFaultOfModel, StageSink &sink);
 
 private:
   std::vector<Diagnostic> diagnostics_;

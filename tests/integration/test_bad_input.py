@@ -590,6 +590,13 @@ def test_shapes_that_do_not_go_together(client: linalgd.Client, tmp_path: Path) 
     for mask in (torch.zeros(5, 4), torch.zeros(4, 1, 1)):
         rejected(client, path, "query, key, value and mask do not go together", args=(x, mask))
 
+    # What decomposing finds out.
+    torch.jit.save(torch.jit.trace(nn.LayerNorm(4), (x,)), path)
+    with pytest.raises(linalgd.CompileError, match="sizes 5 and 4 of dimension 1 do not broadcast") as caught:
+        client.submit(path, (torch.ones(3, 5),)).result(timeout=DEADLINE)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert {found.code for found in caught.value.diagnostics} == {"invalid-model"}
+
 
 # --- Inputs of executables ---
 
