@@ -2,6 +2,7 @@
 #include "compiler/ops/normalization/normalization.h"
 #include "compiler/dialect/builders.h"
 #include "compiler/ops/binary/binary.h"
+#include "compiler/ops/creation/creation.h"
 #include "compiler/ops/elementwise/elementwise.h"
 #include "compiler/ops/reduction/reduction.h"
 #include "compiler/ops/view/view.h"
@@ -24,12 +25,18 @@ Value reciprocalRoot(Decomposition &b, Value variance, Value eps) {
   return RsqrtOp::create(b, AddScalarOp::create(b, variance, eps, b.constInt(1)));
 }
 
-// x less its mean, over its standard deviation, along `dims`.
-Value standardize(Decomposition &b, Value x, Value dims, Value eps) {
+struct Standardized {
+  Value x, mean, rstd; // `rstd`: the reciprocal of the standard deviation
+};
+
+// x less its mean, over its standard deviation, along `dims`, which stay as ones.
+Standardized standardize(Decomposition &b, Value x, Value dims, Value eps) {
   Value keep = b.constBool(true), none = b.constNone();
-  Value centred = sub(b, x, MeanDimOp::create(b, x, dims, keep, none));
+  Value mean = MeanDimOp::create(b, x, dims, keep, none);
+  Value centred = sub(b, x, mean);
   Value variance = MeanDimOp::create(b, mul(b, centred, centred), dims, keep, none);
-  return mul(b, centred, reciprocalRoot(b, variance, eps));
+  Value rstd = reciprocalRoot(b, variance, eps);
+  return {mul(b, centred, rstd), mean, rstd};
 }
 
 // (C) as (C, 1, ...): against dimension 1 of a tensor of `rank` dimensions.
@@ -62,53 +69,151 @@ Value lastDims(Decomposition &b, Value shape) {
 
 Value same(Value value) { return value; }
 
+std::optional<Standardized> layerNorm(Decomposition &b, Value input, Value shape, Value weight,
+                                      Value bias, Value eps) {
+  Value dims = lastDims(b, shape);
+  Type dtype = b.resultDtype();
+  if (!dims || !dtype || !sizesOf(input))
+    return std::nullopt;
+  Type compute = computeDtype(dtype);
+  Standardized result = standardize(b, b.toDtype(input, compute), dims, eps);
+  result.x = scaleAndShift(b, result.x, weight, bias, compute, same);
+  return result;
+}
+
+// The statistics are those of each sample's groups: (N, groups, 1).
+std::optional<Standardized> groupNorm(Decomposition &b, Value input, Value groups, Value weight,
+                                      Value bias, Value eps) {
+  Sizes sizes = sizesOf(input);
+  Type dtype = b.resultDtype();
+  if (!sizes || sizes->size() < 2 || !dtype)
+    return std::nullopt;
+  Type compute = computeDtype(dtype);
+  auto rank = static_cast<int64_t>(sizes->size());
+  Value size = b.sizeList(input);
+  Value grouped =
+      ReshapeOp::create(b, b.toDtype(input, compute),
+                        b.intList(ValueRange{b.size(input, 0), groups, b.constInt(-1)}));
+  Standardized result = standardize(b, grouped, b.intList(ArrayRef<int64_t>{-1}), eps);
+  result.x = scaleAndShift(b, ReshapeOp::create(b, result.x, size), weight, bias, compute,
+                           [&](Value vector) { return alongChannels(b, vector, rank); });
+  return result;
+}
+
+// By the statistics given, which are on vectors of channels: one multiplication and one addition an
+// element. Null where a type is unknown.
+Value batchNorm(Decomposition &b, Value input, Value weight, Value bias, Value mean, Value variance,
+                Value eps) {
+  Sizes sizes = sizesOf(input);
+  Type dtype = b.resultDtype();
+  if (!sizes || !dtype)
+    return nullptr;
+  Type compute = computeDtype(dtype);
+  auto rank = static_cast<int64_t>(sizes->size());
+  Value scale = reciprocalRoot(b, b.toDtype(variance, compute), eps);
+  if (!isNone(weight))
+    scale = mul(b, scale, b.toDtype(weight, compute));
+  Value shift = NegOp::create(b, mul(b, b.toDtype(mean, compute), scale));
+  if (!isNone(bias))
+    shift = add(b, shift, b.toDtype(bias, compute));
+  Value x = mul(b, b.toDtype(input, compute), alongChannels(b, scale, rank));
+  return b.toDtype(add(b, x, alongChannels(b, shift, rank)), dtype);
+}
+
+LogicalResult replaceAll(Decomposition &b, const std::optional<Standardized> &values) {
+  if (!values)
+    return failure();
+  Type dtype = b.resultDtype();
+  return b.replace({b.toDtype(values->x, dtype), b.toDtype(values->mean, dtype),
+                    b.toDtype(values->rstd, dtype)});
+}
+
 } // namespace
 
 LogicalResult BatchNormOp::decompose(Decomposition &b) {
-  Sizes sizes = sizesOf(getInput());
-  Type dtype = b.resultDtype();
-  if (!sizes || !dtype || matchBool(getTraining()) != false || isNone(getRunningMean()) ||
-      isNone(getRunningVar()))
+  if (matchBool(getTraining()) != false || isNone(getRunningMean()) || isNone(getRunningVar()))
     return failure();
-  // One multiplication and one addition an element: the rest is on vectors of channels.
-  Type compute = computeDtype(dtype);
-  auto rank = static_cast<int64_t>(sizes->size());
-  Value scale = reciprocalRoot(b, b.toDtype(getRunningVar(), compute), getEps());
-  if (!isNone(getWeight()))
-    scale = mul(b, scale, b.toDtype(getWeight(), compute));
-  Value shift = NegOp::create(b, mul(b, b.toDtype(getRunningMean(), compute), scale));
-  if (!isNone(getBias()))
-    shift = add(b, shift, b.toDtype(getBias(), compute));
-  Value x = mul(b, b.toDtype(getInput(), compute), alongChannels(b, scale, rank));
-  return b.replace(b.toDtype(add(b, x, alongChannels(b, shift, rank)), dtype));
+  Value result =
+      batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(), getRunningVar(), getEps());
+  return result ? b.replace(result) : failure();
+}
+
+LogicalResult NativeBatchNormLegitNoTrainingOp::infer(Adaptor op, Inference &r) {
+  if (failed(r.same(op.getInput())))
+    return failure();
+  for (int i = 0; i < 2; ++i) // no statistics were made
+    if (failed(r.tensor(SmallVector<int64_t>{0}, dtypeOf(op.getInput()))))
+      return failure();
+  return success();
+}
+LogicalResult NativeBatchNormLegitNoTrainingOp::decompose(Decomposition &b) {
+  Value result =
+      batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(), getRunningVar(), getEps());
+  if (!result)
+    return failure();
+  Value none = b.constNone();
+  Value nothing = ZerosOp::create(b, b.intList(ArrayRef<int64_t>{0}), b.constDtype(b.resultDtype()),
+                                  none, none, none);
+  return b.replace({result, nothing, nothing});
 }
 
 LogicalResult LayerNormOp::decompose(Decomposition &b) {
-  Value dims = lastDims(b, getNormalizedShape());
-  Type dtype = b.resultDtype();
-  if (!dims || !dtype || !sizesOf(getInput()))
-    return failure();
-  Type compute = computeDtype(dtype);
-  Value x = standardize(b, b.toDtype(getInput(), compute), dims, getEps());
-  return b.replace(b.toDtype(scaleAndShift(b, x, getWeight(), getBias(), compute, same), dtype));
+  auto values = layerNorm(b, getInput(), getNormalizedShape(), getWeight(), getBias(), getEps());
+  return values ? b.replace(b.toDtype(values->x, b.resultDtype())) : failure();
+}
+
+LogicalResult NativeLayerNormOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getInput());
+  std::optional<SmallVector<Value>> shape = matchList(op.getNormalizedShape());
+  if (sizes && shape && shape->size() <= sizes->size())
+    std::fill(sizes->end() - shape->size(), sizes->end(), 1);
+  else
+    sizes = std::nullopt;
+  Type dtype = dtypeOf(op.getInput());
+  return success(succeeded(r.same(op.getInput())) && succeeded(r.tensor(sizes, dtype)) &&
+                 succeeded(r.tensor(sizes, dtype)));
+}
+LogicalResult NativeLayerNormOp::decompose(Decomposition &b) {
+  return replaceAll(
+      b, layerNorm(b, getInput(), getNormalizedShape(), getWeight(), getBias(), getEps()));
 }
 
 LogicalResult GroupNormOp::decompose(Decomposition &b) {
-  Sizes sizes = sizesOf(getInput());
-  Type dtype = b.resultDtype();
-  if (!sizes || sizes->size() < 2 || !dtype)
+  auto values = groupNorm(b, getInput(), getNumGroups(), getWeight(), getBias(), getEps());
+  return values ? b.replace(b.toDtype(values->x, b.resultDtype())) : failure();
+}
+
+LogicalResult NativeGroupNormOp::infer(Adaptor op, Inference &r) {
+  SmallVector<int64_t> sizes = {matchInt(op.getN()).value_or(ShapedType::kDynamic),
+                                matchInt(op.getGroup()).value_or(ShapedType::kDynamic)};
+  Type dtype = dtypeOf(op.getInput());
+  return success(succeeded(r.same(op.getInput())) && succeeded(r.tensor(sizes, dtype)) &&
+                 succeeded(r.tensor(sizes, dtype)));
+}
+LogicalResult NativeGroupNormOp::decompose(Decomposition &b) {
+  auto values = groupNorm(b, getInput(), getGroup(), getWeight(), getBias(), getEps());
+  if (values) {
+    Value last = b.constInt(-1);
+    values->mean = SqueezeDimOp::create(b, values->mean, last);
+    values->rstd = SqueezeDimOp::create(b, values->rstd, last);
+  }
+  return replaceAll(b, values);
+}
+
+// Each channel of each sample by itself: as many groups as there are channels.
+LogicalResult InstanceNormOp::decompose(Decomposition &b) {
+  std::optional<bool> own = matchBool(getUseInputStats());
+  if (own == false && !isNone(getRunningMean()) && !isNone(getRunningVar())) {
+    Value result = batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(),
+                             getRunningVar(), getEps());
+    return result ? b.replace(result) : failure();
+  }
+  // Running statistics would have to be written.
+  if (own != true || !isNone(getRunningMean()) || !sizesOf(getInput()) ||
+      sizesOf(getInput())->size() < 2)
     return failure();
-  Type compute = computeDtype(dtype);
-  auto rank = static_cast<int64_t>(sizes->size());
-  Value size = b.sizeList(getInput());
-  Value groups = ReshapeOp::create(
-      b, b.toDtype(getInput(), compute),
-      b.intList(ValueRange{b.size(getInput(), 0), getNumGroups(), b.constInt(-1)}));
-  Value x = standardize(b, groups, b.intList(ArrayRef<int64_t>{-1}), getEps());
-  x = ReshapeOp::create(b, x, size);
-  x = scaleAndShift(b, x, getWeight(), getBias(), compute,
-                    [&](Value vector) { return alongChannels(b, vector, rank); });
-  return b.replace(b.toDtype(x, dtype));
+  auto values = groupNorm(b, getInput(), b.size(getInput(), 1), getWeight(), getBias(), getEps());
+  return values ? b.replace(b.toDtype(values->x, b.resultDtype())) : failure();
 }
 
 LogicalResult RmsNormOp::decompose(Decomposition &b) {

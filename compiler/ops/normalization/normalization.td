@@ -23,4 +23,22 @@ def Aten_RmsNormOp : Normalization<"rms_norm",
     (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
          Default<Opt<Float>, "None">:$eps)>;
 
+def Aten_InstanceNormOp : Normalization<"instance_norm",
+    (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Opt<Tensor>:$running_mean,
+         Opt<Tensor>:$running_var, Bool:$use_input_stats, Float:$momentum, Float:$eps,
+         Bool:$cudnn_enabled)>;
+
+// What PyTorch's own decompositions leave: with the mean and the reciprocal deviation that were used.
+class NativeNormalization<string name, dag arguments>
+    : AtenOp<name, arguments, (outs Tensor:$result, Tensor:$mean, Tensor:$rstd), [Decomposes]>;
+def Aten_NativeLayerNormOp : NativeNormalization<"native_layer_norm",
+    (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Opt<Tensor>:$weight, Opt<Tensor>:$bias,
+         Float:$eps)>;
+def Aten_NativeGroupNormOp : NativeNormalization<"native_group_norm",
+    (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, SymInt:$N, SymInt:$C, SymInt:$HxW,
+         Int:$group, Float:$eps)>;
+def Aten_NativeBatchNormLegitNoTrainingOp : NativeNormalization<"_native_batch_norm_legit_no_training",
+    (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Tensor:$running_mean,
+         Tensor:$running_var, Float:$momentum, Float:$eps)>;
+
 #endif
