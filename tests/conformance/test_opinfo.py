@@ -38,12 +38,18 @@ TIMEOUT = 120.0
 # Entries that compile and differ, or do not compile though all their ops are known: name and dtype to the
 # reason. An entry that passes must leave.
 INTEGER_POOLS = "average pooling is for floating point only"
+ORDER_OF_EQUALS = "where equal elements go is PyTorch's choice; ours is stable"
+WRITES_STATISTICS = "training writes the running statistics"
 KNOWN = {
     "nn.functional.avg_pool1d int64": INTEGER_POOLS,
     "nn.functional.avg_pool2d int64": INTEGER_POOLS,
     "nn.functional.avg_pool3d int64": INTEGER_POOLS,
     "nn.functional.local_response_norm int64": INTEGER_POOLS,
-    "nn.functional.batch_norm float32": "training needs its running statistics to be written",
+    "nn.functional.batch_norm float32": WRITES_STATISTICS,
+    "nn.functional.instance_norm float32": WRITES_STATISTICS,
+    "argsort bool": ORDER_OF_EQUALS,
+    "sort bool": ORDER_OF_EQUALS,
+    "topk int64": ORDER_OF_EQUALS,
 }
 # What these return is undefined.
 UNDEFINED = ("empty", "new_empty")
