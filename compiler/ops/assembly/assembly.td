@@ -22,7 +22,7 @@ class JoinAs<string name, string argument, int least, string dim>
            !cast<string>(least), dim> {
   let definition = [{
     ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
-      Adaptor op((*this)->getOperands());
+      [[maybe_unused]] Adaptor op((*this)->getOperands());
       return ::linalgd::torch::decomposeJoined(b, }] # least # ", " # dim # [{);
     }
   }];
@@ -94,7 +94,7 @@ class EdgePadded<string name, dag arguments, string padding, string edge>
     : Padded<name, arguments, padding> {
   let definition = [{
     ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
-      Adaptor op((*this)->getOperands());
+      [[maybe_unused]] Adaptor op((*this)->getOperands());
       return ::linalgd::torch::lowerEdgePadded(b, }] # padding # ", Edge::" # edge # [{);
     }
   }];
