@@ -132,9 +132,12 @@ protected:
 
   // What happens soon on the server's threads.
   template <typename Condition> static bool eventually(Condition condition) {
-    for (int i = 0; i < 500 && !condition(); ++i)
+    for (int i = 0; i < 500; ++i) {
+      if (condition())
+        return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return condition();
+    }
+    return false;
   }
 
   TemporaryDirectory directory_;
