@@ -139,7 +139,8 @@ void *TorchDialect::getRegisteredInterfaceForOp(TypeID interfaceID, OperationNam
   static TensorEffects effects;
   static AlwaysSpeculatable speculatable;
   const OpSchema *schema = lookupSchema(opName.getStringRef());
-  if (!schema || schema->random || !schema->inPlaceOf.empty())
+  // What has no result, an assertion, is there for its effect.
+  if (!schema || schema->random || !schema->inPlaceOf.empty() || schema->results.empty())
     return nullptr;
   if (interfaceID == MemoryEffectOpInterface::getInterfaceID())
     return &effects;

@@ -27,6 +27,15 @@ std::string canonicalTarget(llvm::StringRef target) {
   return target.str();
 }
 
+// The text of an assertion without the name of the node it stands for: names are no part of keys.
+void dropNodeName(Node &node) {
+  if (node.target != "aten._assert_scalar")
+    return;
+  for (NamedArgument &input : node.inputs)
+    if (auto *text = std::get_if<std::string>(&input.argument.value))
+      *text = llvm::StringRef(*text).split(" on node '").first.str();
+}
+
 void checkCount(const JsonPlace &place, size_t expected, std::string_view what) {
   if (place.size() != expected)
     place.fail(concat("the graph has ", place.size(), " ", what, ", its signature ", expected));
@@ -221,6 +230,7 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
     input.allowOnly({"name", "arg", "kind"});
     node.inputs.push_back({std::string(input["name"].string()), readArgument(input["arg"], scope)});
   });
+  dropNodeName(node);
   place["outputs"].eachItem(
       [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
   JsonPlace metadata = place["metadata"];

@@ -138,26 +138,4 @@ def Aten_CopyOp : Overwrite<"copy", (ins Tensor:$self, Tensor:$src,
 def Aten_ZeroOp : Overwrite<"zero", (ins Tensor:$self)>;
 }
 
-//===-- assertions: compiled without ----------------------------------------------------------===//
-
-class Assertion<string name, dag arguments> : AtenOp<name, arguments, (outs), [Decomposes]> {
-  let infer = "success()";
-  let definition = [{
-    ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
-      return b.replace(::mlir::ValueRange());
-    }
-  }];
-}
-def Aten_AssertTensorMetadataOp : Assertion<"_assert_tensor_metadata", (ins Tensor:$a,
-    Default<Opt<ListOf<SymInt>>, "None">:$size, Default<Opt<ListOf<SymInt>>, "None">:$stride,
-    Default<Opt<ScalarType>, "None">:$dtype, Kw<Opt<Device>, "None">:$device,
-    Kw<Opt<Layout>, "None">:$layout)>;
-def Aten_AssertAsyncOp : Assertion<"_assert_async", (ins Tensor:$self)>;
-def Aten_AssertAsyncMsgOp : Assertion<"_assert_async.msg", (ins Tensor:$self, Str:$assert_msg)>;
-def Aten_AssertScalarOp : Assertion<"_assert_scalar", (ins Scalar:$self, Str:$assert_msg)>;
-def Aten_SymConstrainRangeOp : Assertion<"sym_constrain_range",
-    (ins Scalar:$size, Kw<Opt<Int>, "None">:$min, Kw<Opt<Int>, "None">:$max)>;
-def Aten_SymConstrainRangeForSizeOp : Assertion<"sym_constrain_range_for_size",
-    (ins Scalar:$size, Kw<Opt<Int>, "None">:$min, Kw<Opt<Int>, "None">:$max)>;
-
 #endif
