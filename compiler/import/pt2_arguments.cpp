@@ -135,7 +135,7 @@ Argument Pt2GraphReader::readTagged(std::string_view tag, const JsonPlace &place
     return {OperatorName{std::string(place.string())}};
   if (tag == "as_graph") {
     place.allowOnly({"name", "graph"});
-    return {readSubgraph(place["graph"])};
+    return {readSubgraph(place["graph"], scope.autocast)};
   }
   if (tag == "as_string_to_argument") {
     ArgumentDict dict;

@@ -1,4 +1,5 @@
 #include "compiler/import/pt2_graph.h"
+#include "compiler/import/pt2_rewrites.h"
 #include "compiler/import/source_map.h"
 #include "compiler/import/text.h"
 
@@ -25,15 +26,6 @@ std::string canonicalTarget(llvm::StringRef target) {
        plain == "storage_offset"))
     return concat("aten.", std::string_view(plain));
   return target.str();
-}
-
-// The text of an assertion without the name of the node it stands for: names are no part of keys.
-void dropNodeName(Node &node) {
-  if (node.target != "aten._assert_scalar")
-    return;
-  for (NamedArgument &input : node.inputs)
-    if (auto *text = std::get_if<std::string>(&input.argument.value))
-      *text = llvm::StringRef(*text).split(" on node '").first.str();
 }
 
 void checkCount(const JsonPlace &place, size_t expected, std::string_view what) {
@@ -65,7 +57,7 @@ void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeCo
                    "sym_bool_values", "is_single_tensor_return", "custom_obj_values",
                    "sym_float_values"});
   graph_.blocks.emplace_back();
-  Scope scope{graph, BlockId(0), {}};
+  Scope scope{graph, BlockId(0), {}, std::nullopt};
   JsonPlace signature = graphModule["signature"];
   signature.allowOnly({"input_specs", "output_specs"});
   signature["input_specs"].eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
@@ -223,7 +215,9 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   JsonPlace target = place["target"];
   node.target = canonicalTarget(target.string());
   if (node.target == "higher_order.wrap_with_set_grad_enabled")
-    return readWithoutGradients(place, scope);
+    return readInlined(place, 1, scope.autocast, scope);
+  if (node.target == "higher_order.wrap_with_autocast")
+    return readAutocast(place, scope);
   if (!isTarget(node.target))
     target.fail(concat("'", escaped(node.target), "' is not the name of an op"));
   place["inputs"].eachItem([&](const JsonPlace &input) {
@@ -238,6 +232,11 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
     node.source = userFrame(trace.string());
   if (JsonPlace stack = metadata.get("nn_module_stack"))
     node.source.module = modulePath(stack.string());
+  if (scope.autocast && !castOperands(graph_, scope.block, *scope.autocast, node))
+    return target.unsupported("torch.export with strict=True records wrong dtypes under "
+                              "torch.autocast; export the model with strict=False");
+  if (node.target == "torch.sym_ite")
+    return expandSelection(graph_, scope.block, std::move(node));
   graph_.block(scope.block).nodes.push_back(std::move(node));
 }
 
@@ -257,12 +256,14 @@ static void eachName(const JsonPlace &values,
   });
 }
 
-// (enabled, sub-graph, its arguments...): the nodes of the sub-graph stand where it is called.
-void Pt2GraphReader::readWithoutGradients(const JsonPlace &node, Scope &scope) {
+// A call of the sub-graph that is the node's `callee`-th input, with the inputs after it: its nodes
+// stand where it is called.
+void Pt2GraphReader::readInlined(const JsonPlace &node, size_t callee,
+                                 std::optional<DType> autocast, Scope &scope) {
   std::vector<Argument> given;
   size_t position = 0;
   node["inputs"].eachItem([&](const JsonPlace &input) {
-    if (position++ >= 2)
+    if (position++ > callee)
       given.push_back(readArgument(input["arg"], scope));
   });
   auto bind = [&](const JsonPlace &names, const std::vector<Argument> &values, Scope &into) {
@@ -276,13 +277,13 @@ void Pt2GraphReader::readWithoutGradients(const JsonPlace &node, Scope &scope) {
   };
   position = 0;
   node["inputs"].eachItem([&](const JsonPlace &input) {
-    if (position++ != 1)
+    if (position++ != callee)
       return;
     input["arg"].tagged([&](std::string_view tag, const JsonPlace &inner) {
       if (tag != "as_graph")
         return inner.fail("this must be a sub-graph");
       JsonPlace graph = inner["graph"];
-      Scope body{graph, scope.block, {}};
+      Scope body{graph, scope.block, {}, autocast};
       bind(graph["inputs"], given, body);
       readNodes(body);
       std::vector<Argument> results;
@@ -293,13 +294,29 @@ void Pt2GraphReader::readWithoutGradients(const JsonPlace &node, Scope &scope) {
   });
 }
 
-BlockId Pt2GraphReader::readSubgraph(const JsonPlace &place) {
+// (device type, dtype or none, enabled, cache enabled, sub-graph, its arguments...)
+void Pt2GraphReader::readAutocast(const JsonPlace &node, Scope &scope) {
+  std::vector<Argument> settings;
+  node["inputs"].eachItem([&](const JsonPlace &input) {
+    if (settings.size() < 4)
+      settings.push_back(readArgument(input["arg"], scope));
+  });
+  const bool *enabled = settings.size() == 4 ? std::get_if<bool>(&settings[2].value) : nullptr;
+  const auto *device = enabled ? std::get_if<std::string>(&settings[0].value) : nullptr;
+  if (!device)
+    return node["inputs"].fail("expected a device, a dtype, two flags and a sub-graph");
+  const auto *dtype = std::get_if<DType>(&settings[1].value);
+  DType standard = *device == "cpu" ? DType::BFloat16 : DType::Float16;
+  readInlined(node, 4, *enabled ? std::optional(dtype ? *dtype : standard) : std::nullopt, scope);
+}
+
+BlockId Pt2GraphReader::readSubgraph(const JsonPlace &place, std::optional<DType> autocast) {
   place.allowOnly({"inputs", "outputs", "nodes", "tensor_values", "sym_int_values",
                    "sym_bool_values", "is_single_tensor_return", "custom_obj_values",
                    "sym_float_values"});
   auto id = static_cast<BlockId>(graph_.blocks.size());
   graph_.blocks.emplace_back();
-  Scope scope{place, id, {}};
+  Scope scope{place, id, {}, autocast};
   place["inputs"].eachItem([&](const JsonPlace &input) {
     Argument argument = readOutput(input, scope);
     if (const ValueId *value = argument.asValue())

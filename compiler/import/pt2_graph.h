@@ -23,6 +23,7 @@ private:
     const JsonPlace &graph;
     BlockId block;
     std::unordered_map<std::string, ValueId> values;
+    std::optional<DType> autocast; // what PyTorch casts operands to here, of the ops that it lists
   };
 
   // pt2_graph.cpp: blocks, nodes, the signature.
@@ -35,8 +36,10 @@ private:
   void readTreeSpecs(const JsonPlace &moduleCallGraph);
   void readNodes(Scope &scope);
   void readNode(const JsonPlace &place, Scope &scope);
-  void readWithoutGradients(const JsonPlace &node, Scope &scope);
-  BlockId readSubgraph(const JsonPlace &place);
+  void readInlined(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
+                   Scope &scope);
+  void readAutocast(const JsonPlace &node, Scope &scope);
+  BlockId readSubgraph(const JsonPlace &place, std::optional<DType> autocast);
   void readRangeConstraints(const JsonPlace &place);
 
   // pt2_arguments.cpp: what nodes take and give, types, symbols.

@@ -117,6 +117,42 @@ TEST(Pt2, ReadsWhatRunsWithoutGradientsInPlace) {
             *model->graph.body().nodes[2].outputs[0].asValue());
 }
 
+TEST(Pt2, CastsOperandsUnderAutocast) {
+  auto model = readFixture("autocast");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(targetsOf(model->graph),
+              ElementsAre("aten.to.dtype", "aten.to.dtype", "aten.to.dtype", "aten.linear",
+                          "aten.matmul", "aten.add.Tensor"));
+  const Node &cast = model->graph.body().nodes[0];
+  EXPECT_EQ(model->graph.typeOf(*cast.outputs[0].asValue()).tensor.dtype, DType::BFloat16);
+  EXPECT_EQ(cast.source.line, 9u);
+}
+
+TEST(Pt2, NamesWhatStrictExportGetsWrong) {
+  absl::Status status = errorAfter("autocast", [](json &document) {
+    for (json &node : graphOf(document)["nodes"])
+      for (json &input : node["inputs"])
+        if (input["arg"].contains("as_graph"))
+          for (auto &[name, meta] : input["arg"]["as_graph"]["graph"]["tensor_values"].items())
+            meta["dtype"] = 7;
+  });
+  EXPECT_TRUE(absl::IsUnimplemented(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("strict=False"));
+}
+
+TEST(Pt2, ReadsAssertionsWithoutNamesOfNodes) {
+  auto model = readFixture("checked");
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::vector<std::string> messages;
+  for (const Node &node : model->graph.body().nodes)
+    if (node.target == "aten._assert_scalar")
+      messages.push_back(std::get<std::string>(node.inputs[1].argument.value));
+  EXPECT_THAT(messages, ::testing::Contains("Runtime assertion failed for expression u0 <= 4"));
+  std::vector<std::string> targets = targetsOf(model->graph);
+  EXPECT_THAT(targets, ::testing::Contains("aten.Int.bool"));
+  EXPECT_THAT(targets, ::testing::Not(::testing::Contains("torch.sym_ite")));
+}
+
 TEST(Pt2, ReadsDataDependentSizes) {
   auto model = readFixture("data_dependent");
   ASSERT_TRUE(model.ok()) << model.status();

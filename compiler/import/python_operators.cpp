@@ -30,6 +30,7 @@ const llvm::StringMap<PythonOperator> &operators() {
       {"_operator.floordiv", {"floordiv", ByTypes}},
       {"_operator.mod", {"remainder", ByTypes}},
       {"_operator.pow", {"pow", ByTypes}},
+      {"_operator.xor", {"__xor__", ByTypes}},
       {"_operator.neg", {"neg", ByTypes}},
       {"_operator.eq", {"eq", ByTypes}},
       {"_operator.ne", {"ne", ByTypes}},
@@ -43,11 +44,13 @@ const llvm::StringMap<PythonOperator> &operators() {
       {"math.ceil", {"ceil", ByTypes}},
       {"math.floor", {"floor", ByTypes}},
       {"math.sqrt", {"sqrt", ByTypes}},
+      {"math.trunc", {"Int", ByTypes}},
       {"torch.sym_float", {"Float.Scalar", None}},
       {"torch.sym_int", {"Int.Scalar", None}},
       {"torch.sym_max", {"prim.max", ByTypes}},
       {"torch.sym_min", {"prim.min", ByTypes}},
       {"torch.sym_not", {"__not__", None}},
+      {"torch.sym_sqrt", {"sqrt", ByTypes}},
   };
   return table;
 }
@@ -73,6 +76,9 @@ std::string resolvePythonOperator(const std::string &target, ValueRange operands
   StringRef first = nameOf(operands.front().getType()), last = nameOf(operands.back().getType());
   if (first.empty() || last.empty())
     return target;
+  // Of sizes: aten.pow.int gives a float.
+  if (name == "aten.pow" && first == "int" && last == "int")
+    return "aten.pow.int_to_int";
   return first == last ? concat(name, ".", std::string_view(first))
                        : concat(name, ".", std::string_view(first), "_", std::string_view(last));
 }

@@ -68,6 +68,31 @@ class NoGradients(torch.nn.Module):
         return y.exp(), z
 """
 
+AUTOCAST = """
+import torch
+class Autocast(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 4)
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = self.linear(x)
+            with torch.autocast("cpu", enabled=False):
+                y = y @ y
+            return y + x
+"""
+
+CHECKED = """
+import torch
+class Checked(torch.nn.Module):
+    def forward(self, x, length):
+        n = length.item()
+        torch._check(n >= 1)
+        torch._check(n <= x.shape[0])
+        torch._check((x.sum() < 100).item())
+        return x[:n] * n**2
+"""
+
 DATA_DEPENDENT = """
 import torch
 class DataDependent(torch.nn.Module):
@@ -119,6 +144,8 @@ def main() -> None:
         write("odd", module(ODD, "Odd", first), torch.ones(4, 4), False, kwargs=inputs)
         write("branch", module(BRANCH, "Branch", first), torch.ones(4, 4))
         write("no_gradients", module(NO_GRADIENTS, "NoGradients", first), torch.ones(4, 4))
+        write("autocast", module(AUTOCAST, "Autocast", first), torch.ones(4, 4))
+        write("checked", module(CHECKED, "Checked", first), torch.ones(4, 4), torch.tensor(2))
         dependent = module(DATA_DEPENDENT, "DataDependent", first)
         write("data_dependent", dependent, torch.ones(4, 4), **dynamic)
         with torch.device("meta"):

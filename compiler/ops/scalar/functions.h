@@ -4,7 +4,10 @@
 #include "compiler/dialect/builders.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/STLExtras.h"
+
+#include <cmath>
 
 namespace linalgd::torch {
 

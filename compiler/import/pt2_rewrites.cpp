@@ -1,0 +1,171 @@
+#include "compiler/import/pt2_rewrites.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace linalgd {
+namespace {
+
+llvm::StringRef withoutOverload(llvm::StringRef target) {
+  auto [space, rest] = target.split('.');
+  llvm::StringRef name = rest.split('.').first;
+  return target.take_front(space.size() + 1 + name.size());
+}
+
+// What PyTorch runs in the lower precision, on every device.
+bool isLowered(llvm::StringRef target) {
+  static const llvm::StringSet<> ops = {"aten.conv1d",
+                                        "aten.conv2d",
+                                        "aten.conv3d",
+                                        "aten.convolution",
+                                        "aten._convolution",
+                                        "aten.conv_tbc",
+                                        "aten.conv_transpose1d",
+                                        "aten.conv_transpose2d",
+                                        "aten.conv_transpose3d",
+                                        "aten.addmm",
+                                        "aten.addmv",
+                                        "aten.addr",
+                                        "aten.addbmm",
+                                        "aten.baddbmm",
+                                        "aten.bmm",
+                                        "aten.chain_matmul",
+                                        "aten.linalg_multi_dot",
+                                        "aten.linalg_vecdot",
+                                        "aten.linear",
+                                        "aten.matmul",
+                                        "aten.mm",
+                                        "aten.mv",
+                                        "aten.prelu",
+                                        "aten.scaled_dot_product_attention",
+                                        "aten.einsum"};
+  return ops.contains(withoutOverload(target));
+}
+
+// What PyTorch runs in float32 on some device; the dtype of the result tells.
+bool isRaised(llvm::StringRef target) {
+  static const llvm::StringSet<> ops = {"aten.acos",
+                                        "aten.asin",
+                                        "aten.cosh",
+                                        "aten.erfinv",
+                                        "aten.exp",
+                                        "aten.expm1",
+                                        "aten.log",
+                                        "aten.log10",
+                                        "aten.log2",
+                                        "aten.log1p",
+                                        "aten.reciprocal",
+                                        "aten.rsqrt",
+                                        "aten.sinh",
+                                        "aten.tan",
+                                        "aten.pow",
+                                        "aten.softplus",
+                                        "aten.layer_norm",
+                                        "aten.native_layer_norm",
+                                        "aten.group_norm",
+                                        "aten.rms_norm",
+                                        "aten.norm",
+                                        "aten.nuclear_norm",
+                                        "aten.linalg_vector_norm",
+                                        "aten.linalg_matrix_norm",
+                                        "aten.cosine_similarity",
+                                        "aten.cdist",
+                                        "aten.dist",
+                                        "aten.pdist",
+                                        "aten.renorm",
+                                        "aten.mse_loss",
+                                        "aten.l1_loss",
+                                        "aten.smooth_l1_loss",
+                                        "aten.huber_loss",
+                                        "aten.nll_loss",
+                                        "aten.nll_loss_nd",
+                                        "aten.cross_entropy_loss",
+                                        "aten.binary_cross_entropy",
+                                        "aten.binary_cross_entropy_with_logits",
+                                        "aten.kl_div",
+                                        "aten.softmax",
+                                        "aten.log_softmax",
+                                        "aten.prod",
+                                        "aten.cumprod",
+                                        "aten.cumsum",
+                                        "aten.sum",
+                                        "aten.logsumexp",
+                                        "aten.avg_pool3d",
+                                        "aten.grid_sampler",
+                                        "aten.trace",
+                                        "aten.quantile"};
+  return ops.contains(withoutOverload(target));
+}
+
+bool isFloat(std::optional<DType> dtype) {
+  return dtype == DType::Float32 || dtype == DType::Float16 || dtype == DType::BFloat16;
+}
+
+std::optional<DType> resultDType(const Graph &graph, const Node &node) {
+  if (node.outputs.empty())
+    return std::nullopt;
+  const ValueId *value = node.outputs.front().asValue();
+  return value ? graph.typeOf(*value).tensor.dtype : std::nullopt;
+}
+
+// Appends a node with one result.
+ValueId append(Graph &graph, BlockId block, std::string target, std::vector<NamedArgument> inputs,
+               GraphType type, const SourceLocation &source) {
+  ValueId result = graph.addValue(std::move(type));
+  graph.block(block).nodes.push_back({std::move(target), std::move(inputs), {{result}}, source});
+  return result;
+}
+
+} // namespace
+
+bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node) {
+  std::optional<DType> result = resultDType(graph, node);
+  bool lowered = isLowered(node.target) && isFloat(result);
+  if (lowered && result != autocast)
+    return false;
+  if (!lowered && !(isRaised(node.target) && result == DType::Float32))
+    return true;
+  DType wanted = lowered ? autocast : DType::Float32;
+  for (NamedArgument &input : node.inputs) {
+    const ValueId *value = input.argument.asValue();
+    if (!value)
+      continue;
+    GraphType type = graph.typeOf(*value);
+    if (type.kind != TypeKind::Tensor || !isFloat(type.tensor.dtype) || type.tensor.dtype == wanted)
+      continue;
+    type.tensor.dtype = wanted;
+    input.argument = {append(graph, block, "aten.to.dtype",
+                             {{"self", {*value}}, {"dtype", {wanted}}}, std::move(type),
+                             node.source)};
+  }
+  return true;
+}
+
+void expandSelection(Graph &graph, BlockId block, Node node) {
+  const ValueId *result = node.outputs.size() == 1 ? node.outputs.front().asValue() : nullptr;
+  if (!result || node.inputs.size() != 3 || graph.typeOf(*result).kind != TypeKind::Int) {
+    graph.block(block).nodes.push_back(std::move(node));
+    return;
+  }
+  const GraphType integer = GraphType::of(TypeKind::Int);
+  const Argument &condition = node.inputs[0].argument, &a = node.inputs[1].argument,
+                 &b = node.inputs[2].argument;
+  auto call = [&](std::string target, const Argument &x, const Argument &y) -> Argument {
+    return {append(graph, block, std::move(target), {{"a", x}, {"b", y}}, integer, node.source)};
+  };
+  Argument chosen = {
+      append(graph, block, "aten.Int.bool", {{"a", condition}}, integer, node.source)};
+  Argument product = call("aten.mul.int", chosen, call("aten.sub.int", a, b));
+  graph.block(block).nodes.push_back(
+      {"aten.add.int", {{"a", product}, {"b", b}}, {{*result}}, node.source});
+}
+
+void dropNodeName(Node &node) {
+  if (node.target != "aten._assert_scalar")
+    return;
+  for (NamedArgument &input : node.inputs)
+    if (auto *text = std::get_if<std::string>(&input.argument.value))
+      *text = llvm::StringRef(*text).split(" on node '").first.str();
+}
+
+} // namespace linalgd

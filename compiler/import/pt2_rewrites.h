@@ -1,0 +1,19 @@
+// Nodes of torch.export archives that mean more than they say.
+#pragma once
+
+#include "compiler/import/graph.h"
+
+namespace linalgd {
+
+// Casts the operands of an op under autocast, as PyTorch does when it runs the op: nodes of
+// aten.to.dtype at the end of `block`, before the op is appended. False where the dtype that the
+// archive gives for the result is not what PyTorch computes.
+bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node);
+
+// torch.sym_ite(condition, a, b) on integers, as arithmetic: b + int(condition)*(a - b).
+void expandSelection(Graph &graph, BlockId block, Node node);
+
+// The text of an assertion without the name of the node it stands for: names are no part of keys.
+void dropNodeName(Node &node);
+
+} // namespace linalgd
