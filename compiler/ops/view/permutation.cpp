@@ -147,7 +147,7 @@ LogicalResult PermuteOp::infer(Adaptor op, Inference &r) {
   return inferPermuted(r, op.getSelf(), dims);
 }
 
-Value PermuteOp::scatter(TorchBuilder &b, Value base, Value update, unsigned index) {
+Value PermuteOp::scatter(TorchBuilder &b, Value base, Value update, unsigned /*index*/) {
   return unpermute(b, update, matchOrder(*this, base));
 }
 
