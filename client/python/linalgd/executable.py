@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,9 +128,32 @@ class Executable:
                 ran out.
         """
         named = self._leaves(args, kwargs)
+        values = self._call(named, as_torch=None)
+        if self._out_spec is not None:
+            return _treespec.unflatten(self._out_spec, iter(values))
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def call_leaves(self, leaves: Sequence[Any], *, as_torch: bool | None = None) -> list[Any]:
+        """Runs the model without its structure: one value for each of `inputs`, and of `outputs`.
+
+        Args:
+            leaves: the inputs.
+            as_torch: whether outputs are PyTorch tensors or numpy arrays; None: as in a call.
+
+        Raises:
+            InputError: an input does not fit.
+            ExecutionError: as a call raises it.
+        """
+        if len(leaves) != len(self.inputs):
+            raise InputError(f"the model takes {len(self.inputs)} inputs, {len(leaves)} were given")
+        named = [(spec.name, value) for spec, value in zip(self.inputs, leaves, strict=True)]
+        return self._call(named, as_torch)
+
+    def _call(self, named: list[tuple[str, Any]], as_torch: bool | None) -> list[Any]:
         leaves = [value for _, value in named]
         torch: Any = sys.modules.get("torch")
-        wants_torch = torch is not None and any(isinstance(leaf, torch.Tensor) for leaf in leaves)
+        if as_torch is None:
+            as_torch = torch is not None and any(isinstance(leaf, torch.Tensor) for leaf in leaves)
         tensors = []
         alive = []  # what the tensors point into
         for spec, (path, value) in zip(self.inputs, named, strict=True):
@@ -142,12 +165,12 @@ class Executable:
             alive.append(owner)
         if self._state:
             with self._turn:
-                made = self._run(tensors, torch if wants_torch else None)
+                made = self._run(tensors, torch if as_torch else None)
                 self._keep_state(made, leaves)
         else:
-            made = self._run(tensors, torch if wants_torch else None)
+            made = self._run(tensors, torch if as_torch else None)
         del alive
-        return self._structure(made, leaves)
+        return list(self._output_leaves(iter(made), leaves))
 
     def _run(self, tensors: list[_abi.ManagedTensor], torch: Any) -> list[Any]:
         outputs = self._library.call(self._handle, tensors, self._results)
@@ -173,13 +196,6 @@ class Executable:
         if len(found) != len(self.inputs):
             raise InputError(f"the model takes {len(self.inputs)} inputs, {len(found)} were given")
         return [(spec.name or path, value) for spec, (path, value) in zip(self.inputs, found, strict=True)]
-
-    def _structure(self, made: list[Any], leaves: list[Any]) -> Any:
-        values = self._output_leaves(iter(made), leaves)
-        if self._out_spec is not None:
-            return _treespec.unflatten(self._out_spec, values)
-        flat = tuple(values)
-        return flat[0] if len(flat) == 1 else flat
 
     def _output_leaves(self, made: Iterator[Any], leaves: list[Any]) -> Iterator[Any]:
         for spec in self.outputs:

@@ -1,6 +1,6 @@
 // Reads at computed places: a linalg.generic over the result that extracts from the operand.
 #include "compiler/ops/indexing/indexing.h"
-#include "compiler/dialect/builders.h"
+#include "compiler/ops/indexing/helpers.h"
 #include "compiler/ops/view/helpers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -9,10 +9,7 @@
 using namespace mlir;
 
 namespace linalgd::torch {
-namespace {
 
-// `index` of any integer type as a place in a dimension of `size`: negative ones count from the
-// end.
 Value place(ImplicitLocOpBuilder &b, Value index, Value size) {
   if (!index.getType().isIndex())
     index = arith::IndexCastOp::create(b, b.getIndexType(), index);
@@ -22,6 +19,8 @@ Value place(ImplicitLocOpBuilder &b, Value index, Value size) {
   index = arith::MinSIOp::create(b, index, arith::SubIOp::create(b, size, one));
   return arith::MaxSIOp::create(b, index, zero);
 }
+
+namespace {
 
 // The indices of one result dimension each, read by `maps` over the result's `sizes`; `at` makes
 // the place in `self` from the result's own and the indices.
@@ -77,22 +76,6 @@ LogicalResult lowerSelect(Lowering &b, Value self, int64_t dim, Value index) {
 bool areRanked(ValueRange values) {
   return llvm::all_of(values, [](Value v) { return isa<RankedTensorType>(v.getType()); });
 }
-
-// Where the dimensions of broadcast index tensors go in the result of self[indices], and which
-// dimensions of self they replace.
-struct Advanced {
-  SmallVector<int64_t> dims; // of self, with an index
-  int64_t first = 0;         // of the result, where the indices' dimensions begin
-
-  explicit Advanced(ArrayRef<Value> indices) {
-    for (size_t i = 0; i < indices.size(); ++i)
-      if (!isNone(indices[i]))
-        dims.push_back(static_cast<int64_t>(i));
-    // Apart from each other, they go to the front.
-    if (!dims.empty() && dims.back() - dims.front() + 1 == static_cast<int64_t>(dims.size()))
-      first = dims.front();
-  }
-};
 
 } // namespace
 

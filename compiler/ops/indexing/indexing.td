@@ -1,5 +1,5 @@
-// Reading elements at computed places. An index outside its dimension is moved to the nearest end: no
-// read leaves the tensor.
+// Reading and writing elements at computed places. An index outside its dimension is moved to the
+// nearest end: no access leaves the tensor.
 #ifndef LINALGD_OPS_INDEXING
 #define LINALGD_OPS_INDEXING
 
@@ -15,5 +15,22 @@ def Aten_IndexSelectOp : Read<"index_select", (ins Tensor:$self, Int:$dim, Tenso
 def Aten_GatherOp : Read<"gather",
     (ins Tensor:$self, Int:$dim, Tensor:$index, Kw<Bool, "False">:$sparse_grad)>;
 def Aten_IndexTensorOp : Read<"index.Tensor", (ins Tensor:$self, ListOf<Opt<Tensor>>:$indices)>;
+
+// `self` with other elements at the places that `index` names. Where places repeat, the last one wins,
+// or all are added.
+class Write<string name, dag arguments, Trait way = Lowers>
+    : AtenOp<name, arguments, (outs Tensor:$result), [way]> {
+  let infer = "r.same(op.getSelf())";
+  let inPlace = 1;
+}
+
+def Aten_ScatterSrcOp : Write<"scatter.src",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Tensor:$src)>;
+def Aten_ScatterValueOp : Write<"scatter.value",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Scalar:$value)>;
+def Aten_ScatterAddOp : Write<"scatter_add",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Tensor:$src)>;
+def Aten_IndexPutOp : Write<"index_put",
+    (ins Tensor:$self, ListOf<Opt<Tensor>>:$indices, Tensor:$values, Default<Bool, "False">:$accumulate)>;
 
 #endif

@@ -1,0 +1,28 @@
+// What reads and writes at computed places share.
+#pragma once
+
+#include "compiler/dialect/builders.h"
+
+namespace linalgd::torch {
+
+// `index` of any integer type as a place in a dimension of `size`: negative ones count from the
+// end, those outside are moved to the nearest end.
+mlir::Value place(mlir::ImplicitLocOpBuilder &b, mlir::Value index, mlir::Value size);
+
+// Where the dimensions of broadcast index tensors go in the result of self[indices], and which
+// dimensions of self they replace.
+struct Advanced {
+  llvm::SmallVector<int64_t> dims; // of self, with an index
+  int64_t first = 0;               // of the result, where the indices' dimensions begin
+
+  explicit Advanced(llvm::ArrayRef<mlir::Value> indices) {
+    for (size_t i = 0; i < indices.size(); ++i)
+      if (!isNone(indices[i]))
+        dims.push_back(static_cast<int64_t>(i));
+    // Apart from each other, they go to the front.
+    if (!dims.empty() && dims.back() - dims.front() + 1 == static_cast<int64_t>(dims.size()))
+      first = dims.front();
+  }
+};
+
+} // namespace linalgd::torch

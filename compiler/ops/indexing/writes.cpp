@@ -1,0 +1,140 @@
+// Writes at computed places: loops over the elements to write, one after another, since places may
+// repeat.
+#include "compiler/dialect/pointwise.h"
+#include "compiler/ops/indexing/helpers.h"
+#include "compiler/ops/indexing/indexing.h"
+#include "compiler/ops/view/helpers.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace linalgd::torch {
+namespace {
+
+struct Element {
+  SmallVector<Value> places; // in self
+  Value value;
+};
+using ElementAt = llvm::function_ref<Element(ImplicitLocOpBuilder &, ValueRange at)>;
+
+// `self` after one write for each position within `sizes`.
+Value writeAll(Lowering &b, Value self, ArrayRef<OpFoldResult> sizes, bool adds,
+               ElementAt element) {
+  Type dtype = b.resultDtype();
+  Value zero = b.indexValue(b.getIndexAttr(0)), one = b.indexValue(b.getIndexAttr(1));
+  SmallVector<Value> begins(sizes.size(), zero), ends, steps(sizes.size(), one);
+  for (OpFoldResult size : sizes)
+    ends.push_back(b.indexValue(size));
+  scf::LoopNest nest = scf::buildLoopNest(
+      b, b.getLoc(), begins, ends, steps, self,
+      [&](OpBuilder &nested, Location loc, ValueRange at, ValueRange state) -> scf::ValueVector {
+        ScalarBuilder s(loc, nested, dtype);
+        Element written = element(s, at);
+        Value value = written.value;
+        if (adds)
+          value = s.add(tensor::ExtractOp::create(s, state[0], written.places), value);
+        return {tensor::InsertOp::create(s, value, state[0], written.places).getResult()};
+      });
+  return nest.results.front();
+}
+
+bool isRanked(Value value) { return isa<RankedTensorType>(value.getType()); }
+int64_t rankOf(Value value) { return cast<RankedTensorType>(value.getType()).getRank(); }
+
+// `source` is a tensor that is read at the positions of `index`, or a scalar.
+LogicalResult lowerScatter(Lowering &b, Value dimension, Value source, bool adds) {
+  Value self = b.operands[0], index = b.operands[2];
+  std::optional<int64_t> dim = matchDim(dimension, b.op->getOperand(0));
+  if (!isRanked(self) || !isRanked(index) || !dim)
+    return b.unsupported("the rank of an operand or the dimension is unknown");
+  bool isTensor = isa<TensorType>(source.getType());
+  if (rankOf(self) != rankOf(index) || rankOf(self) == 0 ||
+      (isTensor && (!isRanked(source) || rankOf(source) != rankOf(self))))
+    return b.unsupported("the operands are not of one rank, or are scalars");
+  Value extent = b.indexValue(b.dim(self, *dim));
+  return b.replace(writeAll(
+      b, self, b.sizes(index), adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
+        SmallVector<Value> places(at);
+        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, at), extent);
+        Value value = isTensor ? tensor::ExtractOp::create(inner, source, at).getResult() : source;
+        return {places, value};
+      }));
+}
+
+// The element of `tensor`, whose dimensions broadcast to the last of `at`.
+Value readBroadcast(ImplicitLocOpBuilder &b, Value tensor, ValueRange at) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<Value> places(at.take_back(type.getRank()));
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    if (type.getDimSize(i) == 1)
+      places[i] = arith::ConstantIndexOp::create(b, 0);
+  return tensor::ExtractOp::create(b, tensor, places);
+}
+
+} // namespace
+
+LogicalResult ScatterSrcOp::lowerToLinalg(Lowering &b) {
+  return lowerScatter(b, getDim(), b.operands[3], false);
+}
+LogicalResult ScatterAddOp::lowerToLinalg(Lowering &b) {
+  return lowerScatter(b, getDim(), b.operands[3], true);
+}
+LogicalResult ScatterValueOp::lowerToLinalg(Lowering &b) {
+  Value value = convertScalar(b, b.operands[3], dtypeOf(getValue()), b.resultDtype());
+  return lowerScatter(b, getDim(), value, false);
+}
+
+LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
+  Value self = b.operands[0], values = b.operands[2];
+  std::optional<SmallVector<Value>> torchIndices = matchList(getIndices());
+  std::optional<bool> adds = matchBool(getAccumulate());
+  if (!torchIndices || !adds || !isRanked(self) || !isRanked(values))
+    return b.unsupported("the rank of an operand, the indices or `accumulate` are unknown");
+  Advanced advanced(*torchIndices);
+  SmallVector<Value> indices;
+  int64_t broadcastRank = 0, selfRank = rankOf(self);
+  for (int64_t dim : advanced.dims) {
+    Value torchIndex = strip((*torchIndices)[dim]), index = b.lowered(torchIndex);
+    if (!index || !isRanked(index) || isBoolDtype(dtypeOf(torchIndex)) || dim >= selfRank)
+      return b.unsupported("an index is a mask or its rank is unknown");
+    indices.push_back(index);
+    broadcastRank = std::max(broadcastRank, rankOf(index));
+  }
+  SmallVector<OpFoldResult> selfSizes = b.sizes(self), sizes,
+                            indexSizes(broadcastRank, b.getIndexAttr(1));
+  for (Value index : indices)
+    for (int64_t i = 0, rank = rankOf(index); i < rank; ++i)
+      if (cast<RankedTensorType>(index.getType()).getDimSize(i) != 1)
+        indexSizes[broadcastRank - rank + i] = b.dim(index, i);
+  for (int64_t i = 0; i < selfRank; ++i)
+    if (!llvm::is_contained(advanced.dims, i))
+      sizes.push_back(selfSizes[i]);
+  sizes.insert(sizes.begin() + advanced.first, indexSizes.begin(), indexSizes.end());
+  if (rankOf(values) > static_cast<int64_t>(sizes.size()))
+    return b.unsupported("the values have more dimensions than what they are written to");
+
+  SmallVector<Value> extents;
+  for (int64_t dim : advanced.dims)
+    extents.push_back(b.indexValue(selfSizes[dim]));
+  values = b.convert(values, dtypeOf(getValues()), b.resultDtype());
+  return b.replace(
+      writeAll(b, self, sizes, *adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
+        ValueRange indexed = at.slice(advanced.first, broadcastRank);
+        SmallVector<Value> plain(at.take_front(advanced.first)), places;
+        llvm::append_range(plain, at.drop_front(advanced.first + broadcastRank));
+        for (int64_t i = 0, next = 0, unindexed = 0; i < selfRank; ++i) {
+          if (!llvm::is_contained(advanced.dims, i)) {
+            places.push_back(plain[unindexed++]);
+            continue;
+          }
+          places.push_back(
+              place(inner, readBroadcast(inner, indices[next], indexed), extents[next]));
+          ++next;
+        }
+        return {places, readBroadcast(inner, values, at)};
+      }));
+}
+
+} // namespace linalgd::torch
