@@ -40,6 +40,7 @@ TIMEOUT = 120.0
 INTEGER_POOLS = "average pooling is for floating point only"
 ORDER_OF_EQUALS = "where equal elements go is PyTorch's choice; ours is stable"
 WRITES_STATISTICS = "training writes the running statistics"
+MASKS = "an index that is a mask has as many elements as are true"
 KNOWN = {
     "nn.functional.avg_pool1d int64": INTEGER_POOLS,
     "nn.functional.avg_pool2d int64": INTEGER_POOLS,
@@ -50,6 +51,7 @@ KNOWN = {
     "argsort bool": ORDER_OF_EQUALS,
     "sort bool": ORDER_OF_EQUALS,
     "topk int64": ORDER_OF_EQUALS,
+    "index_put float32": MASKS,
 }
 # What these return is undefined.
 UNDEFINED = ("empty", "new_empty")
