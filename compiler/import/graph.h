@@ -94,8 +94,10 @@ struct NamedArgument {
 };
 
 struct Node {
-  // "aten.add.Tensor" (without ".default"), "_operator.add", "math.sqrt", "higher_order.cond",
-  // "prim.If", "mylib.op.overload".
+  // "aten.add.Tensor" (without ".default"), "_operator.add", "math.sqrt", "mylib.op.overload",
+  // "prim.If" (a condition, two blocks), "prim.Loop" (the most rounds, a condition, a block from
+  // the round's number and what is carried to the next condition and that, what is carried). Blocks
+  // use values of the blocks around them.
   std::string target;
   std::vector<NamedArgument> inputs;
   // A ValueId, a list of them (an operator that returns a list, unpacked), or None.

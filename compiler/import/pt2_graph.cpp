@@ -208,16 +208,24 @@ void Pt2GraphReader::readNodes(Scope &scope) {
   scope.graph["nodes"].eachItem([&](const JsonPlace &node) { readNode(node, scope); });
 }
 
+SourceLocation Pt2GraphReader::readSource(const JsonPlace &node) {
+  SourceLocation source;
+  JsonPlace metadata = node["metadata"];
+  if (JsonPlace trace = metadata.get("stack_trace"))
+    source = userFrame(trace.string());
+  if (JsonPlace stack = metadata.get("nn_module_stack"))
+    source.module = modulePath(stack.string());
+  return source;
+}
+
 void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   place.allowOnly(
       {"target", "inputs", "outputs", "metadata", "is_hop_single_tensor_return", "name"});
   Node node;
   JsonPlace target = place["target"];
   node.target = canonicalTarget(target.string());
-  if (node.target == "higher_order.wrap_with_set_grad_enabled")
-    return readInlined(place, 1, scope.autocast, scope);
-  if (node.target == "higher_order.wrap_with_autocast")
-    return readAutocast(place, scope);
+  if (readHigherOrder(node.target, place, scope))
+    return;
   if (!isTarget(node.target))
     target.fail(concat("'", escaped(node.target), "' is not the name of an op"));
   place["inputs"].eachItem([&](const JsonPlace &input) {
@@ -227,87 +235,13 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
   dropNodeName(node);
   place["outputs"].eachItem(
       [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
-  JsonPlace metadata = place["metadata"];
-  if (JsonPlace trace = metadata.get("stack_trace"))
-    node.source = userFrame(trace.string());
-  if (JsonPlace stack = metadata.get("nn_module_stack"))
-    node.source.module = modulePath(stack.string());
+  node.source = readSource(place);
   if (scope.autocast && !castOperands(graph_, scope.block, *scope.autocast, node))
     return target.unsupported("torch.export with strict=True records wrong dtypes under "
                               "torch.autocast; export the model with strict=False");
   if (node.target == "torch.sym_ite")
     return expandSelection(graph_, scope.block, std::move(node));
   graph_.block(scope.block).nodes.push_back(std::move(node));
-}
-
-// Calls `read` with the name of each of `values`, tensors or symbolic numbers, and its position.
-static void eachName(const JsonPlace &values,
-                     llvm::function_ref<void(const JsonPlace &name, size_t index)> read) {
-  size_t index = 0;
-  values.eachItem([&](const JsonPlace &value) {
-    value.tagged([&](std::string_view tag, const JsonPlace &inner) {
-      if (tag == "as_tensor")
-        read(inner["name"], index++);
-      else if (inner.get("as_name"))
-        read(inner["as_name"], index++);
-      else
-        inner.unsupported("a sub-graph takes and gives tensors and symbolic numbers only");
-    });
-  });
-}
-
-// A call of the sub-graph that is the node's `callee`-th input, with the inputs after it: its nodes
-// stand where it is called.
-void Pt2GraphReader::readInlined(const JsonPlace &node, size_t callee,
-                                 std::optional<DType> autocast, Scope &scope) {
-  std::vector<Argument> given;
-  size_t position = 0;
-  node["inputs"].eachItem([&](const JsonPlace &input) {
-    if (position++ > callee)
-      given.push_back(readArgument(input["arg"], scope));
-  });
-  auto bind = [&](const JsonPlace &names, const std::vector<Argument> &values, Scope &into) {
-    eachName(names, [&](const JsonPlace &name, size_t index) {
-      const ValueId *value = index < values.size() ? values[index].asValue() : nullptr;
-      if (!value)
-        name.unsupported("a sub-graph takes and gives tensors and symbolic numbers only");
-      else if (!into.values.emplace(name.string(), *value).second)
-        name.fail(concat("there are two values named '", escaped(name.string()), "'"));
-    });
-  };
-  position = 0;
-  node["inputs"].eachItem([&](const JsonPlace &input) {
-    if (position++ != callee)
-      return;
-    input["arg"].tagged([&](std::string_view tag, const JsonPlace &inner) {
-      if (tag != "as_graph")
-        return inner.fail("this must be a sub-graph");
-      JsonPlace graph = inner["graph"];
-      Scope body{graph, scope.block, {}, autocast};
-      bind(graph["inputs"], given, body);
-      readNodes(body);
-      std::vector<Argument> results;
-      graph["outputs"].eachItem(
-          [&](const JsonPlace &output) { results.push_back(readArgument(output, body)); });
-      bind(node["outputs"], results, scope);
-    });
-  });
-}
-
-// (device type, dtype or none, enabled, cache enabled, sub-graph, its arguments...)
-void Pt2GraphReader::readAutocast(const JsonPlace &node, Scope &scope) {
-  std::vector<Argument> settings;
-  node["inputs"].eachItem([&](const JsonPlace &input) {
-    if (settings.size() < 4)
-      settings.push_back(readArgument(input["arg"], scope));
-  });
-  const bool *enabled = settings.size() == 4 ? std::get_if<bool>(&settings[2].value) : nullptr;
-  const auto *device = enabled ? std::get_if<std::string>(&settings[0].value) : nullptr;
-  if (!device)
-    return node["inputs"].fail("expected a device, a dtype, two flags and a sub-graph");
-  const auto *dtype = std::get_if<DType>(&settings[1].value);
-  DType standard = *device == "cpu" ? DType::BFloat16 : DType::Float16;
-  readInlined(node, 4, *enabled ? std::optional(dtype ? *dtype : standard) : std::nullopt, scope);
 }
 
 BlockId Pt2GraphReader::readSubgraph(const JsonPlace &place, std::optional<DType> autocast) {

@@ -18,6 +18,8 @@ public:
   void read(const JsonPlace &graphModule, const JsonPlace &rangeConstraints);
 
 private:
+  using Values = std::vector<Argument>;
+
   // The values of one graph by name, and where their types are.
   struct Scope {
     const JsonPlace &graph;
@@ -36,11 +38,27 @@ private:
   void readTreeSpecs(const JsonPlace &moduleCallGraph);
   void readNodes(Scope &scope);
   void readNode(const JsonPlace &place, Scope &scope);
-  void readInlined(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
-                   Scope &scope);
-  void readAutocast(const JsonPlace &node, Scope &scope);
+  SourceLocation readSource(const JsonPlace &node);
   BlockId readSubgraph(const JsonPlace &place, std::optional<DType> autocast);
   void readRangeConstraints(const JsonPlace &place);
+
+  // pt2_control.cpp: ops that call sub-graphs. Their nodes stand where they are called, or in the
+  // blocks of prim.If and prim.Loop.
+  bool readHigherOrder(std::string_view target, const JsonPlace &node, Scope &scope);
+  void readRegion(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
+                  Scope &scope);
+  void readAutocast(const JsonPlace &node, Scope &scope);
+  void readCond(const JsonPlace &node, Scope &scope);
+  void readWhileLoop(const JsonPlace &node, Scope &scope);
+  void readMap(const JsonPlace &node, Scope &scope);
+  void readScan(const JsonPlace &node, Scope &scope);
+  void readRounds(const JsonPlace &node, Scope &scope, const Values &carried, const Values &sliced,
+                  const Values &given);
+  Values readCall(const JsonPlace &node, size_t callee, const Values &given, BlockId block,
+                  std::optional<DType> autocast, Scope &scope);
+  Values readOperands(const JsonPlace &node, size_t first, size_t end, Scope &scope);
+  Argument asCondition(const Argument &value, BlockId block, const SourceLocation &source);
+  void bindOutputs(const JsonPlace &node, const Values &values, Scope &scope);
 
   // pt2_arguments.cpp: what nodes take and give, types, symbols.
   Argument readArgument(const JsonPlace &place, Scope &scope);

@@ -108,15 +108,15 @@ std::optional<DType> resultDType(const Graph &graph, const Node &node) {
   return value ? graph.typeOf(*value).tensor.dtype : std::nullopt;
 }
 
-// Appends a node with one result.
-ValueId append(Graph &graph, BlockId block, std::string target, std::vector<NamedArgument> inputs,
-               GraphType type, const SourceLocation &source) {
+} // namespace
+
+ValueId appendNode(Graph &graph, BlockId block, std::string target,
+                   std::vector<NamedArgument> inputs, GraphType type,
+                   const SourceLocation &source) {
   ValueId result = graph.addValue(std::move(type));
   graph.block(block).nodes.push_back({std::move(target), std::move(inputs), {{result}}, source});
   return result;
 }
-
-} // namespace
 
 bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node) {
   std::optional<DType> result = resultDType(graph, node);
@@ -134,9 +134,9 @@ bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node) {
     if (type.kind != TypeKind::Tensor || !isFloat(type.tensor.dtype) || type.tensor.dtype == wanted)
       continue;
     type.tensor.dtype = wanted;
-    input.argument = {append(graph, block, "aten.to.dtype",
-                             {{"self", {*value}}, {"dtype", {wanted}}}, std::move(type),
-                             node.source)};
+    input.argument = {appendNode(graph, block, "aten.to.dtype",
+                                 {{"self", {*value}}, {"dtype", {wanted}}}, std::move(type),
+                                 node.source)};
   }
   return true;
 }
@@ -151,10 +151,11 @@ void expandSelection(Graph &graph, BlockId block, Node node) {
   const Argument &condition = node.inputs[0].argument, &a = node.inputs[1].argument,
                  &b = node.inputs[2].argument;
   auto call = [&](std::string target, const Argument &x, const Argument &y) -> Argument {
-    return {append(graph, block, std::move(target), {{"a", x}, {"b", y}}, integer, node.source)};
+    return {
+        appendNode(graph, block, std::move(target), {{"a", x}, {"b", y}}, integer, node.source)};
   };
   Argument chosen = {
-      append(graph, block, "aten.Int.bool", {{"a", condition}}, integer, node.source)};
+      appendNode(graph, block, "aten.Int.bool", {{"a", condition}}, integer, node.source)};
   Argument product = call("aten.mul.int", chosen, call("aten.sub.int", a, b));
   graph.block(block).nodes.push_back(
       {"aten.add.int", {{"a", product}, {"b", b}}, {{*result}}, node.source});

@@ -5,6 +5,10 @@
 
 namespace linalgd {
 
+// Appends a node with one result.
+ValueId appendNode(Graph &graph, BlockId block, std::string target,
+                   std::vector<NamedArgument> inputs, GraphType type, const SourceLocation &source);
+
 // Casts the operands of an op under autocast, as PyTorch does when it runs the op: nodes of
 // aten.to.dtype at the end of `block`, before the op is appended. False where the dtype that the
 // archive gives for the result is not what PyTorch computes.

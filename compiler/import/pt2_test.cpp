@@ -2,6 +2,7 @@
 #include "compiler/import/key.h"
 #include "compiler/import/source_map.h"
 #include "compiler/import/test_models.h"
+#include "compiler/import/text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -103,8 +104,28 @@ TEST(Pt2, ReadsNonFiniteNumbers) {
 TEST(Pt2, ReadsSubgraphs) {
   auto model = readFixture("branch");
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_THAT(targetsOf(model->graph), ElementsAre("aten.sum", "aten.gt.Scalar",
-                                                   "higher_order.cond", "aten.cos", "aten.sin"));
+  const Graph &graph = model->graph;
+  EXPECT_THAT(targetsOf(graph), ElementsAre("aten.sum", "aten.gt.Scalar", "aten.Bool.Tensor",
+                                            "prim.If", "aten.cos", "aten.sin"));
+  // A branch uses what the model was given.
+  EXPECT_EQ(*graph.block(BlockId(1)).nodes[0].inputs[0].argument.asValue(), *graph.inputs[0].value);
+}
+
+TEST(Pt2, ReadsLoops) {
+  auto model = readFixture("loops");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const Graph &graph = model->graph;
+  ASSERT_EQ(graph.blocks.size(), 4u);
+  std::vector<std::string> loops;
+  for (const Node &node : graph.body().nodes)
+    if (node.target == "prim.Loop")
+      loops.push_back(concat(node.inputs.size() - 3, " carried, ", node.outputs.size(), " given"));
+  EXPECT_THAT(loops, ElementsAre("2 carried, 2 given", "1 carried, 1 given", "2 carried, 2 given"));
+  // The round's number, what is carried; whether to go on, what is carried next.
+  EXPECT_EQ(graph.block(BlockId(1)).inputs.size(), 3u);
+  EXPECT_EQ(graph.block(BlockId(1)).outputs.size(), 3u);
+  EXPECT_EQ(graph.block(BlockId(2)).nodes.front().target, "aten.select.int");
+  EXPECT_EQ(graph.block(BlockId(2)).nodes.back().target, "aten.select_scatter");
 }
 
 TEST(Pt2, ReadsWhatRunsWithoutGradientsInPlace) {

@@ -56,6 +56,19 @@ class Branch(torch.nn.Module):
         return torch.cond(x.sum() > 0, lambda x: x.cos(), lambda x: x.sin(), (x,))
 """
 
+LOOPS = """
+import torch
+from torch._higher_order_ops.map import map
+from torch._higher_order_ops.scan import scan
+from torch._higher_order_ops.while_loop import while_loop
+class Loops(torch.nn.Module):
+    def forward(self, n, x):
+        _, doubled = while_loop(lambda i, y: i > 0, lambda i, y: (i - 1, y * 2), (n, x))
+        rows = map(lambda row, y: row.sin() + y, doubled, x[0])
+        total, sums = scan(lambda c, row: (c + row, c * row), x[1], rows)
+        return total, sums
+"""
+
 NO_GRADIENTS = """
 import torch
 class NoGradients(torch.nn.Module):
@@ -143,6 +156,7 @@ def main() -> None:
         inputs = {"scale": 2.0, "extra": {"e": torch.ones(2)}}
         write("odd", module(ODD, "Odd", first), torch.ones(4, 4), False, kwargs=inputs)
         write("branch", module(BRANCH, "Branch", first), torch.ones(4, 4))
+        write("loops", module(LOOPS, "Loops", first), torch.tensor(3), torch.ones(4, 4))
         write("no_gradients", module(NO_GRADIENTS, "NoGradients", first), torch.ones(4, 4))
         write("autocast", module(AUTOCAST, "Autocast", first), torch.ones(4, 4))
         write("checked", module(CHECKED, "Checked", first), torch.ones(4, 4), torch.tensor(2))
