@@ -1,6 +1,7 @@
 // Lowerings that move elements (layout.h).
 #include "compiler/dialect/layout.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -59,6 +60,15 @@ OpFoldResult wrapIndex(Lowering &b, OpFoldResult index, OpFoldResult size) {
                                            arith::ConstantIndexOp::create(b, 0));
   Value wrapped = arith::AddIOp::create(b, value, b.indexValue(size));
   return arith::SelectOp::create(b, isNegative, wrapped, value).getResult();
+}
+
+void requireAtMost(Lowering &b, OpFoldResult least, OpFoldResult most, StringRef message) {
+  std::optional<int64_t> low = getConstantIntValue(least), high = getConstantIntValue(most);
+  if (least == most || (low && high && *low <= *high))
+    return;
+  Value holds =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, b.indexValue(least), b.indexValue(most));
+  cf::AssertOp::create(b, holds, message);
 }
 
 IndexList refineSizes(Lowering &b, ArrayRef<OpFoldResult> sizes) {

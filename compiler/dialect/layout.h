@@ -22,6 +22,11 @@ mlir::OpFoldResult ceilDivIndex(Lowering &b, mlir::OpFoldResult x, mlir::OpFoldR
 // Counts a negative index from `size`.
 mlir::OpFoldResult wrapIndex(Lowering &b, mlir::OpFoldResult index, mlir::OpFoldResult size);
 
+// Ends the run with an error unless `least` is at most `most`: keeps reads inside of tensors whose
+// sizes are unknown.
+void requireAtMost(Lowering &b, mlir::OpFoldResult least, mlir::OpFoldResult most,
+                   llvm::StringRef message);
+
 // Sizes for a result: the result type's where it knows them.
 IndexList refineSizes(Lowering &b, llvm::ArrayRef<mlir::OpFoldResult> sizes);
 // The tensor type of `sizes`.

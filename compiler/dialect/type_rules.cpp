@@ -2,6 +2,7 @@
 #include "compiler/dialect/matchers.h"
 #include "compiler/dialect/op_schema.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -210,6 +211,24 @@ std::optional<Sizes> broadcastSizes(TypeRange operands, std::string &error) {
   return Sizes(std::move(result));
 }
 
+bool differ(int64_t a, int64_t b) {
+  return a != b && !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b);
+}
+
+std::string toString(ArrayRef<int64_t> sizes) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << "[";
+  llvm::interleaveComma(sizes, stream, [&](int64_t size) {
+    if (ShapedType::isDynamic(size))
+      stream << "?";
+    else
+      stream << size;
+  });
+  stream << "]";
+  return text;
+}
+
 std::optional<int64_t> normalizeDim(int64_t index, int64_t rank) {
   rank = std::max<int64_t>(rank, 1);
   if (index < -rank || index >= rank)
@@ -285,10 +304,98 @@ LogicalResult Inference::add(Type type) {
   return success();
 }
 
+LogicalResult Inference::hasDims(Value tensor, Value dims) {
+  Sizes sizes = sizesOf(tensor);
+  std::optional<SmallVector<int64_t>> given;
+  if (std::optional<int64_t> single = dims ? matchInt(dims) : std::nullopt)
+    given = SmallVector<int64_t>{*single};
+  else if (dims)
+    given = matchIntList(dims);
+  if (!sizes || !given)
+    return success();
+  auto rank = static_cast<int64_t>(sizes->size());
+  llvm::SmallDenseSet<int64_t> seen;
+  for (int64_t dim : *given) {
+    std::optional<int64_t> normal = normalizeDim(dim, rank);
+    if (!normal)
+      return error(Twine("has a dimension out of range: ") + Twine(dim) + " of " + Twine(rank));
+    if (!seen.insert(*normal).second)
+      return error(Twine("names dimension ") + Twine(*normal) + " twice");
+  }
+  return success();
+}
+
+LogicalResult Inference::hasRank(Value tensor, int64_t least, int64_t most, StringRef name) {
+  Sizes sizes = sizesOf(tensor);
+  if (!sizes ||
+      (static_cast<int64_t>(sizes->size()) >= least && static_cast<int64_t>(sizes->size()) <= most))
+    return success();
+  std::string expected = std::to_string(least);
+  if (most == INT64_MAX)
+    expected += " or more";
+  else if (most != least)
+    expected += " to " + std::to_string(most);
+  return error(name + " must have " + expected + " dimensions, and has sizes " + toString(*sizes));
+}
+
+LogicalResult Inference::hasSizes(Value tensor, ArrayRef<int64_t> sizes, StringRef name) {
+  Sizes own = sizesOf(strip(tensor));
+  if (!own)
+    return success();
+  bool fits = own->size() == sizes.size() && llvm::none_of(llvm::zip(*own, sizes), [](auto pair) {
+                return differ(std::get<0>(pair), std::get<1>(pair));
+              });
+  return fits ? success()
+              : error(name + " has sizes " + toString(*own) + ", which must be " + toString(sizes));
+}
+
+LogicalResult Inference::broadcastsTo(Value tensor, const Sizes &sizes, StringRef name) {
+  Sizes own = sizesOf(strip(tensor));
+  if (!own || !sizes)
+    return success();
+  bool fits = own->size() <= sizes->size();
+  for (size_t i = 1; fits && i <= own->size(); ++i) {
+    int64_t size = (*own)[own->size() - i];
+    fits = size == 1 || !differ(size, (*sizes)[sizes->size() - i]);
+  }
+  return fits ? success()
+              : error(name + " of sizes " + toString(*own) + " does not broadcast to " +
+                      toString(*sizes));
+}
+
+LogicalResult Inference::isIndex(Value tensor, StringRef name) {
+  Type dtype = dtypeOf(tensor);
+  return !dtype || isIntDtype(dtype) ? success() : error(name + " must be of an integer dtype");
+}
+
+LogicalResult Inference::areOfOneDtype(ValueRange tensors) {
+  Type common;
+  for (Value tensor : tensors) {
+    Type dtype = dtypeOf(strip(tensor));
+    if (dtype && common && dtype != common)
+      return error("has operands of different dtypes");
+    common = dtype ? dtype : common;
+  }
+  return success();
+}
+
+LogicalResult Inference::isFloating(Value tensor, StringRef name) {
+  Type dtype = dtypeOf(tensor);
+  return !dtype || isFloatDtype(dtype) || isComplexDtype(dtype)
+             ? success()
+             : error(name + " must be of a floating-point dtype");
+}
+
 LogicalResult Inference::tensor(const Sizes &sizes, Type dtype) {
-  for (int64_t size : sizes.value_or(SmallVector<int64_t>()))
-    if (size < 0 && !ShapedType::isDynamic(size))
+  int64_t elements = 1;
+  for (int64_t size : sizes.value_or(SmallVector<int64_t>())) {
+    if (ShapedType::isDynamic(size))
+      continue;
+    if (size < 0)
       return error(Twine("would have a size of ") + Twine(size));
+    if (__builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements))
+      return error("would have more elements than can be counted");
+  }
   bool nonValue = llvm::any_of(operands_.getTypes(), llvm::IsaPred<NonValueTensorType>);
   BaseTensorType value = getTensorType(
       context, sizes ? std::optional<ArrayRef<int64_t>>(*sizes) : std::nullopt, dtype);

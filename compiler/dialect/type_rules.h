@@ -65,6 +65,11 @@ bool areCompatible(mlir::Type inferred, mlir::Type actual);
 // tensor.
 mlir::Type meetTypes(mlir::Type keep, mlir::Type other);
 
+// Whether two sizes are known to be different.
+bool differ(int64_t a, int64_t b);
+// As PyTorch prints them: [2, ?].
+std::string toString(llvm::ArrayRef<int64_t> sizes);
+
 // The size that `index` (maybe negative) names in `rank` dimensions; nullopt out of range. A scalar
 // counts as rank 1.
 std::optional<int64_t> normalizeDim(int64_t index, int64_t rank);
@@ -85,6 +90,20 @@ public:
   llvm::LogicalResult tensorList(const Sizes &sizes, mlir::Type dtype); // of each tensor
   llvm::LogicalResult add(mlir::Type type);
   llvm::LogicalResult error(const llvm::Twine &message);
+
+  // Checks of operands against each other. What is unknown contradicts nothing, nor does None.
+  // `dims`, an int or a list of them, name dimensions of `tensor`, each at most once.
+  llvm::LogicalResult hasDims(mlir::Value tensor, mlir::Value dims);
+  // `name` is what messages call the tensor.
+  llvm::LogicalResult hasRank(mlir::Value tensor, int64_t least, int64_t most,
+                              llvm::StringRef name = "self");
+  llvm::LogicalResult hasSizes(mlir::Value tensor, llvm::ArrayRef<int64_t> sizes,
+                               llvm::StringRef name);
+  llvm::LogicalResult broadcastsTo(mlir::Value tensor, const Sizes &sizes, llvm::StringRef name);
+  // Of an integral dtype; bool is none.
+  llvm::LogicalResult isIndex(mlir::Value tensor, llvm::StringRef name);
+  llvm::LogicalResult areOfOneDtype(mlir::ValueRange tensors);
+  llvm::LogicalResult isFloating(mlir::Value tensor, llvm::StringRef name = "self");
 
   // Rules. `tensorLike` is the operand whose sizes the result has.
   llvm::LogicalResult same(mlir::Value tensorLike);

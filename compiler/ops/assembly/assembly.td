@@ -67,15 +67,12 @@ def Aten_DiffOp : Make<"diff", (ins Tensor:$self, Default<Int, "1">:$n, Default<
 
 //===-- moving --------------------------------------------------------------------------------===//
 
-class Move<string name, dag arguments, Trait way = Decomposes> : Make<name, arguments, way> {
-  let infer = "r.same(op.getSelf())";
-}
-def Aten_FlipOp : Move<"flip", (ins Tensor:$self, ListOf<Int>:$dims), Lowers>;
-def Aten_FliplrOp : Move<"fliplr", (ins Tensor:$self)>;
-def Aten_FlipudOp : Move<"flipud", (ins Tensor:$self)>;
-def Aten_RollOp : Move<"roll",
+def Aten_FlipOp : Make<"flip", (ins Tensor:$self, ListOf<Int>:$dims), Lowers>;
+def Aten_FliplrOp : Make<"fliplr", (ins Tensor:$self)>;
+def Aten_FlipudOp : Make<"flipud", (ins Tensor:$self)>;
+def Aten_RollOp : Make<"roll",
     (ins Tensor:$self, ListOf<SymInt, 1>:$shifts, Default<ListOf<Int, 1>, "[]">:$dims)>;
-def Aten_ChannelShuffleOp : Move<"channel_shuffle", (ins Tensor:$self, SymInt:$groups)>;
+def Aten_ChannelShuffleOp : Make<"channel_shuffle", (ins Tensor:$self, SymInt:$groups)>;
 def Aten_PixelShuffleOp : Make<"pixel_shuffle", (ins Tensor:$self, Int:$upscale_factor)>;
 def Aten_PixelUnshuffleOp : Make<"pixel_unshuffle", (ins Tensor:$self, Int:$downscale_factor)>;
 
@@ -92,6 +89,7 @@ def Aten_PadOp : Padded<"pad", (ins Tensor:$self, ListOf<SymInt>:$pad,
 // Padded with elements of the operand; `edge` is an enumerator of Edge.
 class EdgePadded<string name, dag arguments, string padding, string edge>
     : Padded<name, arguments, padding> {
+  let infer = "inferEdgePadded(r, op.getSelf(), " # padding # ", Edge::" # edge # ")";
   let definition = [{
     ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
       [[maybe_unused]] Adaptor op((*this)->getOperands());

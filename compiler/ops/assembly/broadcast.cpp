@@ -11,6 +11,10 @@ namespace linalgd::torch {
 LogicalResult DiffOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf());
   std::optional<int64_t> dim = matchInt(op.getDim()), count = matchInt(op.getN());
+  if (failed(r.hasDims(op.getSelf(), op.getDim())) || failed(r.hasRank(op.getSelf(), 1, INT64_MAX)))
+    return failure();
+  if (count && *count < 0)
+    return r.error("has a negative order");
   if (sizes && dim)
     dim = normalizeDim(*dim, static_cast<int64_t>(sizes->size()));
   if (!sizes || sizes->empty() || !dim || !count)

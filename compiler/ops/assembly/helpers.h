@@ -18,6 +18,7 @@ llvm::LogicalResult decomposeJoined(Decomposition &b, int64_t leastRank,
 // `pad`: before and behind the last dimension, then the one before it, and so on.
 llvm::LogicalResult inferPadded(Inference &r, mlir::Value self, mlir::Value pad);
 enum class Edge { Reflect, Replicate, Circular };
+llvm::LogicalResult inferEdgePadded(Inference &r, mlir::Value self, mlir::Value pad, Edge edge);
 llvm::LogicalResult lowerEdgePadded(Lowering &b, mlir::Value pad, Edge edge);
 
 } // namespace linalgd::torch

@@ -136,6 +136,10 @@ LogicalResult StackOp::infer(Adaptor op, Inference &r) {
     return r.tensor(std::nullopt, nullptr);
   if (tensors->empty())
     return r.error("needs at least one tensor");
+  for (Value tensor : *tensors)
+    if (Sizes first = sizesOf(tensors->front());
+        first && failed(r.hasSizes(tensor, *first, "an operand")))
+      return failure();
   Sizes sizes = sizesOf(tensors->front());
   std::optional<int64_t> given = matchInt(op.getDim());
   if (sizes && given) {

@@ -8,6 +8,19 @@ using namespace mlir;
 
 namespace linalgd::torch {
 
+LogicalResult FlipOp::infer(Adaptor op, Inference &r) {
+  return success(succeeded(r.hasDims(op.getSelf(), op.getDims())) &&
+                 succeeded(r.same(op.getSelf())));
+}
+LogicalResult FliplrOp::infer(Adaptor op, Inference &r) {
+  return success(succeeded(r.hasRank(op.getSelf(), 2, INT64_MAX)) &&
+                 succeeded(r.same(op.getSelf())));
+}
+LogicalResult FlipudOp::infer(Adaptor op, Inference &r) {
+  return success(succeeded(r.hasRank(op.getSelf(), 1, INT64_MAX)) &&
+                 succeeded(r.same(op.getSelf())));
+}
+
 LogicalResult FlipOp::lowerToLinalg(Lowering &b) {
   Value self = b.operands[0];
   auto type = dyn_cast<RankedTensorType>(self.getType());
@@ -55,6 +68,18 @@ static Value rollDim(Decomposition &b, Value tensor, Value shift, int64_t dim) {
   return b.staticCast(CatOp::create(b, list, at), tensor.getType());
 }
 
+LogicalResult RollOp::infer(Adaptor op, Inference &r) {
+  std::optional<SmallVector<Value>> shifts = matchList(op.getShifts());
+  std::optional<SmallVector<int64_t>> dims = matchIntList(op.getDims());
+  Sizes sizes = sizesOf(op.getSelf());
+  for (int64_t dim : dims.value_or(SmallVector<int64_t>())) // which may name one twice
+    if (sizes && !normalizeDim(dim, sizes->size()))
+      return r.error(Twine("has a dimension out of range: ") + Twine(dim));
+  if (shifts && dims && shifts->size() != std::max<size_t>(dims->size(), 1))
+    return r.error("needs a shift for each dimension");
+  return r.same(op.getSelf());
+}
+
 LogicalResult RollOp::decompose(Decomposition &b) {
   Sizes sizes = sizesOf(getSelf());
   std::optional<SmallVector<Value>> shifts = matchList(getShifts());
@@ -83,6 +108,18 @@ LogicalResult RollOp::decompose(Decomposition &b) {
   return b.replace(result);
 }
 
+LogicalResult ChannelShuffleOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf());
+  std::optional<int64_t> groups = matchInt(op.getGroups());
+  if (failed(r.hasRank(op.getSelf(), 3, INT64_MAX)))
+    return failure();
+  if (groups && *groups < 1)
+    return r.error("needs a positive number of groups");
+  if (sizes && groups && !ShapedType::isDynamic((*sizes)[1]) && (*sizes)[1] % *groups != 0)
+    return r.error("the channels cannot be divided into the groups");
+  return r.same(op.getSelf());
+}
+
 LogicalResult ChannelShuffleOp::decompose(Decomposition &b) {
   if (!sizesOf(getSelf()))
     return failure();
@@ -109,7 +146,14 @@ static LogicalResult inferShuffled(Inference &r, Value self, Value factor, bool 
     if (!ShapedType::isDynamic(size))
       size = up ? size * by : size / by;
   };
-  scale((*sizes)[rank - 3], *given * *given, !upscale);
+  int64_t channels = (*sizes)[rank - 3], square = 0;
+  if (__builtin_mul_overflow(*given, *given, &square) ||
+      (upscale && differ(channels % square, 0) && !ShapedType::isDynamic(channels)))
+    return r.error("the channels cannot be divided by the square of the factor");
+  for (int64_t size : ArrayRef(*sizes).take_back(2))
+    if (!upscale && !ShapedType::isDynamic(size) && size % *given != 0)
+      return r.error("height and width cannot be divided by the factor");
+  scale((*sizes)[rank - 3], square, !upscale);
   scale((*sizes)[rank - 2], *given, upscale);
   scale((*sizes)[rank - 1], *given, upscale);
   return r.tensor(sizes, dtypeOf(self));

@@ -23,6 +23,28 @@ LogicalResult inferPadded(Inference &r, Value self, Value pad) {
   return r.tensor(sizes, dtypeOf(self));
 }
 
+LogicalResult inferEdgePadded(Inference &r, Value self, Value pad, Edge edge) {
+  Sizes sizes = sizesOf(self), amounts = matchSizes(pad);
+  if (failed(inferPadded(r, self, pad)))
+    return failure();
+  if (!sizes || !amounts)
+    return success();
+  for (auto [i, amount] : llvm::enumerate(*amounts)) {
+    int64_t size = (*sizes)[sizes->size() - 1 - i / 2];
+    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(amount) || amount == 0)
+      continue;
+    // A reflection leaves out the edge, and what is wrapped around is there once.
+    int64_t most = edge == Edge::Reflect    ? size - 1
+                   : edge == Edge::Circular ? size
+                   : size == 0              ? 0
+                                            : INT64_MAX;
+    if (amount > most)
+      return r.error(Twine("cannot pad a dimension of size ") + Twine(size) + " by " +
+                     Twine(amount) + " of its own elements");
+  }
+  return success();
+}
+
 namespace {
 
 // What stands before and behind each dimension; negative amounts crop.

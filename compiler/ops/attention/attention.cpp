@@ -94,18 +94,26 @@ LogicalResult RawSoftmaxOp::lowerToLinalg(Lowering &b) {
   return b.replace(b.convert(result, compute, dtype));
 }
 
+LogicalResult inferSoftmax(Inference &r, Value self, Value dim, Type dtype) {
+  if (dtype && !isFloatDtype(dtype) && !isComplexDtype(dtype))
+    return r.error("self must be of a floating-point dtype");
+  return success(succeeded(r.hasDims(self, dim)) && succeeded(r.sameSizes(self, dtype)));
+}
+
 // Whether dimension i of one, counted from the last, is known to be another than j of the other.
 static bool clash(const Sizes &one, size_t i, const Sizes &other, size_t j, bool broadcasts) {
   if (!one || !other || i > one->size() || j > other->size())
     return false;
   int64_t left = (*one)[one->size() - i], right = (*other)[other->size() - j];
-  return left != right && !ShapedType::isDynamic(left) && !ShapedType::isDynamic(right) &&
-         !(broadcasts && (left == 1 || right == 1));
+  return differ(left, right) && !(broadcasts && (left == 1 || right == 1));
 }
 
 LogicalResult ScaledDotProductAttentionOp::infer(Adaptor op, Inference &r) {
   Sizes query = sizesOf(op.getQuery()), key = sizesOf(op.getKey()), value = sizesOf(op.getValue()),
         mask = sizesOf(op.getAttnMask());
+  for (Value tensor : {op.getQuery(), op.getKey(), op.getValue()})
+    if (failed(r.hasRank(tensor, 2, INT64_MAX, "query, key and value")))
+      return failure();
   bool clashes = clash(query, 1, key, 1, false) || clash(key, 2, value, 2, false) ||
                  clash(mask, 2, query, 2, true) || clash(mask, 1, key, 2, true);
   // Grouped heads are fewer.

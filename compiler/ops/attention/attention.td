@@ -7,13 +7,13 @@ include "compiler/dialect/Torch.td"
 class Softmax<string name> : AtenOp<name,
     (ins Tensor:$self, Int:$dim, Default<Opt<ScalarType>, "None">:$dtype), (outs Tensor:$result),
     [Decomposes]> {
-  let infer = "r.sameSizes(op.getSelf(), matchDtype(op.getDtype(), dtypeOf(op.getSelf())))";
+  let infer = "inferSoftmax(r, op.getSelf(), op.getDim(), matchDtype(op.getDtype(), dtypeOf(op.getSelf())))";
 }
 def Aten_SoftmaxIntOp : Softmax<"softmax.int">;
 def Aten_LogSoftmaxIntOp : Softmax<"log_softmax.int">;
 class RawSoftmax<string name, Trait way> : AtenOp<name,
     (ins Tensor:$self, Int:$dim, Bool:$half_to_float), (outs Tensor:$result), [way]> {
-  let infer = "r.sameSizes(op.getSelf(), matchBool(op.getHalfToFloat()) == true ? r.f32() : dtypeOf(op.getSelf()))";
+  let infer = "inferSoftmax(r, op.getSelf(), op.getDim(), matchBool(op.getHalfToFloat()) == true ? r.f32() : dtypeOf(op.getSelf()))";
 }
 def Aten_RawSoftmaxOp : RawSoftmax<"_softmax", Lowers>;
 def Aten_RawLogSoftmaxOp : RawSoftmax<"_log_softmax", Decomposes>;

@@ -12,11 +12,6 @@ using namespace mlir;
 namespace linalgd::torch {
 namespace {
 
-// Whether two sizes are known to be different.
-bool differ(int64_t a, int64_t b) {
-  return a != b && !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b);
-}
-
 // The result of (..., m, k) with (..., k, n): `batch` leading dimensions of the first operand.
 LogicalResult inferProduct(Inference &r, Value a, Value b) {
   Sizes left = sizesOf(a), right = sizesOf(b);

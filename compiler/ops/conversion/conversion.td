@@ -132,9 +132,15 @@ class Overwrite<string name, dag arguments>
   let infer = "r.same(op.getSelf())";
 }
 def Aten_FillScalarOp : Overwrite<"fill.Scalar", (ins Tensor:$self, Scalar:$value)>;
-def Aten_FillTensorOp : Overwrite<"fill.Tensor", (ins Tensor:$self, Tensor:$value)>;
+def Aten_FillTensorOp : Overwrite<"fill.Tensor", (ins Tensor:$self, Tensor:$value)> {
+  let infer = "success(succeeded(r.hasRank(op.getValue(), 0, 0, \"the value\")) && "
+              "succeeded(r.same(op.getSelf())))";
+}
 def Aten_CopyOp : Overwrite<"copy", (ins Tensor:$self, Tensor:$src,
-                                         Default<Bool, "False">:$non_blocking)>;
+                                         Default<Bool, "False">:$non_blocking)> {
+  let infer = "success(succeeded(r.broadcastsTo(op.getSrc(), sizesOf(op.getSelf()), \"src\")) && "
+              "succeeded(r.same(op.getSelf())))";
+}
 def Aten_ZeroOp : Overwrite<"zero", (ins Tensor:$self)>;
 }
 

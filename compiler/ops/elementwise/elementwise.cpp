@@ -37,12 +37,12 @@ LogicalResult RreluOp::decompose(Decomposition &b) {
 
 // The first half of `dim` times the sigmoid of the second.
 LogicalResult GluOp::infer(Adaptor op, Inference &r) {
+  if (failed(r.hasDims(op.getSelf(), op.getDim())) || failed(r.hasRank(op.getSelf(), 1, INT64_MAX)))
+    return failure();
   Sizes sizes = sizesOf(op.getSelf());
   std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
   if (!sizes || !dim)
     return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
-  if (sizes->empty())
-    return r.error("needs a dimension to halve");
   int64_t &size = (*sizes)[*dim];
   if (!ShapedType::isDynamic(size)) {
     if (size % 2)
@@ -62,6 +62,19 @@ LogicalResult GluOp::decompose(Decomposition &b) {
   return b.replace(MulTensorOp::create(b, first, SigmoidOp::create(b, second)).getResult());
 }
 
+LogicalResult PreluOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf()), weight = sizesOf(op.getWeight());
+  if (failed(r.hasRank(op.getWeight(), 0, 1, "the weight")) ||
+      failed(r.areOfOneDtype({op.getSelf(), op.getWeight()})))
+    return failure();
+  if (sizes && weight && weight->size() == 1 && weight->front() != 1) {
+    int64_t channels = sizes->size() > 1 ? (*sizes)[1] : 1;
+    if (failed(r.hasSizes(op.getWeight(), channels, "the weight")))
+      return failure();
+  }
+  return r.same(op.getSelf());
+}
+
 LogicalResult PreluOp::lowerToLinalg(Lowering &b) {
   Adaptor op(b.operands);
   auto self = dyn_cast<RankedTensorType>(op.getSelf().getType());
@@ -77,7 +90,7 @@ LogicalResult PreluOp::lowerToLinalg(Lowering &b) {
     weight =
         tensor::ExpandShapeOp::create(b, RankedTensorType::get(shape, weightType.getElementType()),
                                       weight, ArrayRef<ReassociationIndices>{all});
-  } else if (weightType.getRank() == 1 && self.getRank() == 1) {
+  } else if (weightType.getRank() == 1 && self.getRank() < 2) {
     weight =
         tensor::CollapseShapeOp::create(b, RankedTensorType::get({}, weightType.getElementType()),
                                         weight, ArrayRef<ReassociationIndices>{});

@@ -110,11 +110,9 @@ def Aten_LogSigmoidForwardOp : AtenOp<"log_sigmoid_forward",
 def Aten_GluOp : AtenOp<"glu",
     (ins Tensor:$self, Default<Int, "-1">:$dim), (outs Tensor:$result), [Decomposes]>;
 // One slope, or one for each channel (dimension 1).
-def Aten_PreluOp : AtenOp<"prelu", (ins Tensor:$self, Tensor:$weight), (outs Tensor:$result), [Lowers]> {
-  let infer = "r.same(op.getSelf())";
-}
+def Aten_PreluOp : AtenOp<"prelu", (ins Tensor:$self, Tensor:$weight), (outs Tensor:$result), [Lowers]>;
 def Aten_PreluKernelOp : Pointwise<"_prelu_kernel", (ins Tensor:$self, Tensor:$weight),
-    "r.same(op.getSelf())", "s.select(s.gt(x[0], s.constant(0)), x[0], s.mul(x[0], x[1]))">;
+    "r.broadcast({op.getSelf(), op.getWeight()})", "s.select(s.gt(x[0], s.constant(0)), x[0], s.mul(x[0], x[1]))">;
 
 //===-- predicates ----------------------------------------------------------------------------===//
 

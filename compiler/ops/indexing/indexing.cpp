@@ -1,5 +1,6 @@
 // Reads at computed places: a linalg.generic over the result that extracts from the operand.
 #include "compiler/ops/indexing/indexing.h"
+#include "compiler/dialect/layout.h"
 #include "compiler/ops/indexing/helpers.h"
 #include "compiler/ops/view/helpers.h"
 
@@ -44,6 +45,16 @@ Value readAt(Lowering &b, Value self, ArrayRef<OpFoldResult> sizes, ValueRange i
       .getResult(0);
 }
 
+// What is read from must have elements where `sizes` of the result has.
+void requireElements(Lowering &b, ArrayRef<OpFoldResult> sizes, OpFoldResult extent) {
+  if (getConstantIntValue(extent).value_or(0) > 0)
+    return;
+  OpFoldResult least = b.getIndexAttr(1);
+  for (OpFoldResult size : sizes)
+    least = minIndex(b, least, size);
+  requireAtMost(b, least, extent, "an index reads from a dimension without elements");
+}
+
 AffineMap dimsMap(Lowering &b, int64_t rank, ArrayRef<int64_t> dims) {
   SmallVector<AffineExpr> exprs;
   for (int64_t dim : dims)
@@ -60,6 +71,7 @@ LogicalResult lowerSelect(Lowering &b, Value self, int64_t dim, Value index) {
   SmallVector<OpFoldResult> indexSizes = b.sizes(index);
   sizes.insert(sizes.begin() + dim, indexSizes.begin(), indexSizes.end());
   SmallVector<int64_t> indexDims = llvm::to_vector(llvm::seq<int64_t>(dim, dim + indexRank));
+  requireElements(b, sizes, selfSizes[dim]);
   Value extent = b.indexValue(selfSizes[dim]);
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
     SmallVector<Value> places;
@@ -77,11 +89,24 @@ bool areRanked(ValueRange values) {
   return llvm::all_of(values, [](Value v) { return isa<RankedTensorType>(v.getType()); });
 }
 
+// There must be something to read where there is an index.
+LogicalResult checkReadable(Inference &r, Value self, std::optional<int64_t> dim, Value index) {
+  Sizes sizes = sizesOf(self), at = sizesOf(index);
+  if (!sizes || sizes->empty() || !at || !dim || (*sizes)[*dim] != 0 ||
+      llvm::is_contained(*at, 0) || llvm::is_contained(*at, ShapedType::kDynamic))
+    return success();
+  return r.error(Twine("reads from dimension ") + Twine(*dim) + ", which has no elements");
+}
+
 } // namespace
 
 LogicalResult EmbeddingOp::infer(Adaptor op, Inference &r) {
+  if (failed(r.hasRank(op.getWeight(), 2, 2, "the weight")) ||
+      failed(r.isIndex(op.getIndices(), "indices")) ||
+      failed(checkReadable(r, op.getWeight(), 0, op.getIndices())))
+    return failure();
   Sizes sizes = sizesOf(op.getIndices()), weight = sizesOf(op.getWeight());
-  if (sizes && weight && weight->size() == 2)
+  if (sizes && weight)
     sizes->push_back(weight->back());
   else
     sizes = std::nullopt;
@@ -97,6 +122,13 @@ LogicalResult EmbeddingOp::lowerToLinalg(Lowering &b) {
 LogicalResult IndexSelectOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf()), index = sizesOf(op.getIndex());
   std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
+  if (failed(r.hasDims(op.getSelf(), op.getDim())) ||
+      failed(r.isIndex(op.getIndex(), "the index")) ||
+      failed(r.hasRank(op.getIndex(), 0, 1, "the index")) ||
+      (sizes && sizes->empty() && index && !index->empty() &&
+       failed(r.hasSizes(op.getIndex(), 1, "the index of a scalar"))) ||
+      failed(checkReadable(r, op.getSelf(), dim, op.getIndex())))
+    return failure();
   if (!sizes || !dim)
     return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
   if (!sizes->empty())
@@ -118,6 +150,25 @@ LogicalResult IndexSelectOp::lowerToLinalg(Lowering &b) {
 }
 
 LogicalResult GatherOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = sizesOf(op.getSelf()), index = sizesOf(op.getIndex());
+  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
+  bool empty = index && llvm::is_contained(*index, 0);
+  if (failed(r.hasDims(op.getSelf(), op.getDim())))
+    return failure();
+  // An index without elements may be anything.
+  if (!empty && (failed(r.isIndex(op.getIndex(), "the index")) ||
+                 failed(checkReadable(r, op.getSelf(), dim, op.getIndex()))))
+    return failure();
+  if (sizes && index && !empty) {
+    auto rank = [](const Sizes &of) { return std::max<size_t>(of->size(), 1); };
+    bool fits = rank(sizes) == rank(index);
+    for (size_t i = 0; fits && i < std::min(sizes->size(), index->size()); ++i)
+      fits = static_cast<int64_t>(i) == dim || (*index)[i] <= (*sizes)[i] ||
+             !differ((*index)[i], (*sizes)[i]);
+    if (!fits)
+      return r.error(Twine("an index of sizes ") + toString(*index) +
+                     " does not fit in self, of sizes " + toString(*sizes));
+  }
   return r.tensor(sizesOf(op.getIndex()), dtypeOf(op.getSelf()));
 }
 LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
@@ -128,7 +179,12 @@ LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
   auto rank = cast<RankedTensorType>(op.getIndex().getType()).getRank();
   if (rank == 0 || cast<RankedTensorType>(op.getSelf().getType()).getRank() != rank)
     return b.unsupported("the operand or the index is a scalar");
-  Value extent = b.indexValue(b.dim(op.getSelf(), *dim));
+  SmallVector<OpFoldResult> sizes = b.sizes(op.getIndex()), selfSizes = b.sizes(op.getSelf());
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != *dim)
+      requireAtMost(b, sizes[i], selfSizes[i], "the index of a gather is larger than its operand");
+  requireElements(b, sizes, selfSizes[*dim]);
+  Value extent = b.indexValue(selfSizes[*dim]);
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
     SmallVector<Value> places;
     for (int64_t i = 0; i < rank; ++i)
@@ -136,8 +192,8 @@ LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
                                  : linalg::IndexOp::create(inner, i).getResult());
     return places;
   };
-  return b.replace(readAt(b, op.getSelf(), b.sizes(op.getIndex()), op.getIndex(),
-                          {b.getMultiDimIdentityMap(rank)}, at));
+  return b.replace(
+      readAt(b, op.getSelf(), sizes, op.getIndex(), {b.getMultiDimIdentityMap(rank)}, at));
 }
 
 LogicalResult IndexTensorOp::infer(Adaptor op, Inference &r) {
@@ -150,14 +206,24 @@ LogicalResult IndexTensorOp::infer(Adaptor op, Inference &r) {
   SmallVector<Type> tensors;
   for (int64_t dim : advanced.dims) {
     Type indexDtype = dtypeOf(strip((*indices)[dim]));
-    if (!indexDtype || isBoolDtype(indexDtype)) // as many elements as are true
+    if (indexDtype && !isIntDtype(indexDtype) && !isBoolDtype(indexDtype))
+      return r.error("has an index that is of no integer dtype");
+    // As many elements as are true; uint8 is a mask, too.
+    if (!indexDtype || isUnsignedDtype(indexDtype))
       return r.tensor(std::nullopt, dtype);
     tensors.push_back(strip((*indices)[dim]).getType());
   }
+  if (indices->size() > sizes->size())
+    return r.error(Twine("has ") + Twine(indices->size()) + " indices for " + Twine(sizes->size()) +
+                   " dimensions");
   std::string error;
   std::optional<Sizes> broadcast = broadcastSizes(tensors, error);
   if (!broadcast)
     return r.error(error);
+  bool reads = *broadcast && !llvm::is_contained(**broadcast, 0);
+  for (int64_t dim : advanced.dims)
+    if (reads && dim < static_cast<int64_t>(sizes->size()) && (*sizes)[dim] == 0)
+      return r.error(Twine("reads from dimension ") + Twine(dim) + ", which has no elements");
   if (!*broadcast || advanced.dims.empty() ||
       advanced.dims.back() >= static_cast<int64_t>(sizes->size()))
     return r.tensor(std::nullopt, dtype);
@@ -178,7 +244,7 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
   int64_t broadcastRank = 0;
   for (int64_t dim : advanced.dims) {
     Value torchIndex = strip((*indices)[dim]), index = b.lowered(torchIndex);
-    if (!index || !areRanked(index) || isBoolDtype(dtypeOf(torchIndex)))
+    if (!index || !areRanked(index) || isUnsignedDtype(dtypeOf(torchIndex)))
       return b.unsupported("an index is a mask or its rank is unknown");
     tensors.push_back(index);
     broadcastRank = std::max(broadcastRank, cast<RankedTensorType>(index.getType()).getRank());
@@ -189,6 +255,7 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
   for (int64_t i = 0; i < selfRank; ++i)
     if (!llvm::is_contained(advanced.dims, i))
       sizes.push_back(selfSizes[i]);
+  constexpr StringLiteral kUnequal = "the indices of a tensor do not broadcast";
   SmallVector<OpFoldResult> indexSizes(broadcastRank, b.getIndexAttr(1));
   SmallVector<AffineMap> maps;
   for (Value index : tensors) {
@@ -198,16 +265,24 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
       int64_t at = broadcastRank - type.getRank() + i;
       bool one = type.getDimSize(i) == 1;
       exprs.push_back(one ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(advanced.first + at));
-      if (!one)
-        indexSizes[at] = b.dim(index, i);
+      if (one)
+        continue;
+      OpFoldResult size = b.dim(index, i);
+      if (!isOneInteger(indexSizes[at])) {
+        requireAtMost(b, size, indexSizes[at], kUnequal);
+        requireAtMost(b, indexSizes[at], size, kUnequal);
+      }
+      indexSizes[at] = size;
     }
     maps.push_back(AffineMap::get(rank, 0, exprs, b.getContext()));
   }
   sizes.insert(sizes.begin() + advanced.first, indexSizes.begin(), indexSizes.end());
 
   SmallVector<Value> extents;
-  for (int64_t dim : advanced.dims)
+  for (int64_t dim : advanced.dims) {
+    requireElements(b, sizes, selfSizes[dim]);
     extents.push_back(b.indexValue(selfSizes[dim]));
+  }
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange values) {
     SmallVector<Value> places;
     for (int64_t i = 0, plain = 0, next = 0; i < selfRank; ++i) {

@@ -11,6 +11,6 @@ llvm::LogicalResult inferLoss(Inference &r, mlir::Value self, mlir::Value target
 
 // One loss a sample without reduction, else a scalar.
 llvm::LogicalResult inferClassLoss(Inference &r, mlir::Value self, mlir::Value target,
-                                   mlir::Value reduction);
+                                   mlir::Value weight, mlir::Value reduction);
 
 } // namespace linalgd::torch

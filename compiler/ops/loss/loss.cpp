@@ -21,9 +21,12 @@ LogicalResult inferLoss(Inference &r, Value self, Value target, Value reduction,
     dtype = floatDtype(dtype);
   if (!kind)
     return r.tensor(std::nullopt, dtype);
-  if (*kind == 0)
-    return r.broadcastAs({self, target}, dtype);
-  return r.tensor(SmallVector<int64_t>(), dtype);
+  std::string message;
+  std::optional<Sizes> sizes =
+      broadcastSizes({strip(self).getType(), strip(target).getType()}, message);
+  if (!sizes)
+    return r.error(message);
+  return r.tensor(*kind == 0 ? *sizes : SmallVector<int64_t>(), dtype);
 }
 
 namespace {
@@ -191,10 +194,25 @@ LogicalResult MarginRankingLossOp::decompose(Decomposition &b) {
 
 //===-- classes -------------------------------------------------------------------------------===//
 
-LogicalResult inferClassLoss(Inference &r, Value self, Value target, Value reduction) {
-  Sizes sizes = sizesOf(self);
+LogicalResult inferClassLoss(Inference &r, Value self, Value target, Value weight,
+                             Value reduction) {
+  Sizes sizes = sizesOf(self), targetSizes = sizesOf(target);
   std::optional<int64_t> kind = matchInt(reduction);
-  if (!sizes || !kind)
+  if (failed(r.hasRank(self, 1, INT64_MAX)))
+    return failure();
+  if (!sizes)
+    return r.tensor(std::nullopt, dtypeOf(self));
+  // Class numbers lack the dimension of the classes, probabilities have it.
+  int64_t classes = sizes->size() > 1 ? 1 : 0;
+  SmallVector<int64_t> samples(*sizes);
+  samples.erase(samples.begin() + classes);
+  bool probabilities = targetSizes && targetSizes->size() == sizes->size();
+  if (failed(r.hasSizes(target, probabilities ? *sizes : samples, "the target")) ||
+      failed(probabilities ? r.isFloating(target, "a target of probabilities")
+                           : r.isIndex(target, "the target")) ||
+      failed(r.hasSizes(weight, (*sizes)[classes], "the weight")))
+    return failure();
+  if (!kind)
     return r.tensor(std::nullopt, dtypeOf(self));
   if (*kind != 0)
     return r.tensor(SmallVector<int64_t>(), dtypeOf(self));

@@ -43,7 +43,7 @@ class ClassLoss<string name, dag extra> : AtenOp<name,
     !con((ins Tensor:$self, Tensor:$target, Default<Opt<Tensor>, "None">:$weight,
               Default<Int, "1">:$reduction, Default<SymInt, "-100">:$ignore_index), extra),
     (outs Tensor:$result), [Decomposes]> {
-  let infer = "inferClassLoss(r, op.getSelf(), op.getTarget(), op.getReduction())";
+  let infer = "inferClassLoss(r, op.getSelf(), op.getTarget(), op.getWeight(), op.getReduction())";
 }
 def Aten_NllLossNdOp : ClassLoss<"nll_loss_nd", (ins)>;
 def Aten_CrossEntropyLossOp

@@ -4,6 +4,7 @@
 #include "compiler/ops/binary/binary.h"
 #include "compiler/ops/creation/creation.h"
 #include "compiler/ops/elementwise/elementwise.h"
+#include "compiler/ops/normalization/helpers.h"
 #include "compiler/ops/reduction/reduction.h"
 #include "compiler/ops/view/view.h"
 
@@ -12,6 +13,52 @@
 using namespace mlir;
 
 namespace linalgd::torch {
+
+//===-- checks --------------------------------------------------------------------------------===//
+
+LogicalResult checkChannels(Inference &r, Value input, ValueRange parameters) {
+  Sizes sizes = sizesOf(input);
+  if (failed(r.hasRank(input, 2, INT64_MAX, "the input")))
+    return failure();
+  for (Value parameter : parameters)
+    if (sizes && failed(r.hasSizes(parameter, (*sizes)[1], "a parameter")))
+      return failure();
+  return success();
+}
+
+LogicalResult checkGroups(Inference &r, Value input, Value groups, ValueRange parameters) {
+  if (failed(checkChannels(r, input, parameters)))
+    return failure();
+  Sizes sizes = sizesOf(input);
+  std::optional<int64_t> count = matchInt(groups);
+  int64_t channels = sizes ? (*sizes)[1] : ShapedType::kDynamic;
+  if (count && (*count < 1 || (!ShapedType::isDynamic(channels) && channels % *count != 0)))
+    return r.error(Twine("cannot divide the channels into ") + Twine(*count) + " groups");
+  return success();
+}
+
+LogicalResult checkNormalized(Inference &r, Value input, Value shape, ValueRange parameters) {
+  Sizes sizes = sizesOf(input), normalized = matchSizes(shape);
+  if (!normalized)
+    return success();
+  size_t count = normalized->size();
+  if (count == 0)
+    return r.error("normalizes no dimension");
+  if (sizes) {
+    bool fits =
+        count <= sizes->size() &&
+        llvm::none_of(llvm::zip(*normalized, ArrayRef(*sizes).take_back(count)),
+                      [](auto pair) { return differ(std::get<0>(pair), std::get<1>(pair)); });
+    if (!fits)
+      return r.error("normalizes " + toString(*normalized) + ", which an input of sizes " +
+                     toString(*sizes) + " does not end with");
+  }
+  for (Value parameter : parameters)
+    if (failed(r.hasSizes(parameter, *normalized, "a parameter")))
+      return failure();
+  return success();
+}
+
 namespace {
 
 Value add(Decomposition &b, Value x, Value y) {
@@ -139,7 +186,10 @@ LogicalResult BatchNormOp::decompose(Decomposition &b) {
 }
 
 LogicalResult NativeBatchNormLegitNoTrainingOp::infer(Adaptor op, Inference &r) {
-  if (failed(r.same(op.getInput())))
+  if (failed(
+          checkChannels(r, op.getInput(),
+                        {op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar()})) ||
+      failed(r.same(op.getInput())))
     return failure();
   for (int i = 0; i < 2; ++i) // no statistics were made
     if (failed(r.tensor(SmallVector<int64_t>{0}, dtypeOf(op.getInput()))))
@@ -163,6 +213,9 @@ LogicalResult LayerNormOp::decompose(Decomposition &b) {
 }
 
 LogicalResult NativeLayerNormOp::infer(Adaptor op, Inference &r) {
+  if (failed(checkNormalized(r, op.getInput(), op.getNormalizedShape(),
+                             {op.getWeight(), op.getBias()})))
+    return failure();
   Sizes sizes = sizesOf(op.getInput());
   std::optional<SmallVector<Value>> shape = matchList(op.getNormalizedShape());
   if (sizes && shape && shape->size() <= sizes->size())
@@ -184,6 +237,8 @@ LogicalResult GroupNormOp::decompose(Decomposition &b) {
 }
 
 LogicalResult NativeGroupNormOp::infer(Adaptor op, Inference &r) {
+  if (failed(checkGroups(r, op.getInput(), op.getGroup(), {op.getWeight(), op.getBias()})))
+    return failure();
   SmallVector<int64_t> sizes = {matchInt(op.getN()).value_or(ShapedType::kDynamic),
                                 matchInt(op.getGroup()).value_or(ShapedType::kDynamic)};
   Type dtype = dtypeOf(op.getInput());

@@ -4,29 +4,36 @@
 
 include "compiler/dialect/Torch.td"
 
-class Normalization<string name, dag arguments>
+// `check`, over `op`, of the parameters' sizes.
+class Normalization<string name, dag arguments, string check>
     : AtenOp<name, arguments, (outs Tensor:$result), [Decomposes]> {
-  let infer = "r.same(op.getInput())";
+  let infer = "success(succeeded(" # check # ") && succeeded(r.same(op.getInput())))";
 }
+defvar channels = "checkChannels(r, op.getInput(), {op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar()})";
 def Aten_BatchNormOp : Normalization<"batch_norm",
     (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Opt<Tensor>:$running_mean,
-         Opt<Tensor>:$running_var, Bool:$training, Float:$momentum, Float:$eps, Bool:$cudnn_enabled)>;
+         Opt<Tensor>:$running_var, Bool:$training, Float:$momentum, Float:$eps, Bool:$cudnn_enabled),
+    channels>;
 def Aten_LayerNormOp : Normalization<"layer_norm",
     (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
          Default<Opt<Tensor>, "None">:$bias, Default<Float, "1.0000000000000001e-05">:$eps,
-         Default<Bool, "True">:$cudnn_enable)>;
+         Default<Bool, "True">:$cudnn_enable),
+    "checkNormalized(r, op.getInput(), op.getNormalizedShape(), {op.getWeight(), op.getBias()})">;
 def Aten_GroupNormOp : Normalization<"group_norm",
     (ins Tensor:$input, Int:$num_groups, Default<Opt<Tensor>, "None">:$weight,
          Default<Opt<Tensor>, "None">:$bias, Default<Float, "1.0000000000000001e-05">:$eps,
-         Default<Bool, "True">:$cudnn_enabled)>;
+         Default<Bool, "True">:$cudnn_enabled),
+    "checkGroups(r, op.getInput(), op.getNumGroups(), {op.getWeight(), op.getBias()})">;
 def Aten_RmsNormOp : Normalization<"rms_norm",
     (ins Tensor:$input, ListOf<SymInt>:$normalized_shape, Default<Opt<Tensor>, "None">:$weight,
-         Default<Opt<Float>, "None">:$eps)>;
+         Default<Opt<Float>, "None">:$eps),
+    "checkNormalized(r, op.getInput(), op.getNormalizedShape(), op.getWeight())">;
 
 def Aten_InstanceNormOp : Normalization<"instance_norm",
     (ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Opt<Tensor>:$running_mean,
          Opt<Tensor>:$running_var, Bool:$use_input_stats, Float:$momentum, Float:$eps,
-         Bool:$cudnn_enabled)>;
+         Bool:$cudnn_enabled),
+    channels>;
 
 // What PyTorch's own decompositions leave: with the mean and the reciprocal deviation that were used.
 class NativeNormalization<string name, dag arguments>

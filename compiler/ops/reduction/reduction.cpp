@@ -33,6 +33,8 @@ static std::optional<SmallVector<int64_t>> reducedDims(Value dims, int64_t rank)
 }
 
 LogicalResult inferReduced(Inference &r, Value self, Value dims, Value keep, Type dtype) {
+  if (failed(r.hasDims(self, dims)))
+    return failure();
   Sizes sizes = sizesOf(self);
   std::optional<bool> keepDims = keep ? matchBool(keep) : false;
   if (!sizes || !keepDims)

@@ -124,7 +124,8 @@ def Aten_LinalgNormOp : Reduction<"linalg_norm",
 
 class Scan<string name> : AtenOp<name,
     (ins Tensor:$self, Int:$dim, Kw<Opt<ScalarType>, "None">:$dtype), (outs Tensor:$result), [Lowers]> {
-  let infer = "r.sameSizes(op.getSelf(), matchDtype(op.getDtype(), sumDtype(op.getSelf())))";
+  let infer = "success(succeeded(r.hasDims(op.getSelf(), op.getDim())) && "
+              "succeeded(r.sameSizes(op.getSelf(), matchDtype(op.getDtype(), sumDtype(op.getSelf())))))";
 }
 def Aten_CumsumOp : Scan<"cumsum">;
 def Aten_CumprodOp : Scan<"cumprod">;

@@ -12,19 +12,30 @@ using namespace mlir;
 
 namespace linalgd::torch {
 
-static LogicalResult inferSorted(Inference &r, Value self) {
-  return success(succeeded(r.same(self)) && succeeded(r.sameSizes(self, r.si64())));
+static LogicalResult inferSorted(Inference &r, Value self, Value dim) {
+  return success(succeeded(r.hasDims(self, dim)) && succeeded(r.same(self)) &&
+                 succeeded(r.sameSizes(self, r.si64())));
 }
-LogicalResult SortOp::infer(Adaptor op, Inference &r) { return inferSorted(r, op.getSelf()); }
-LogicalResult SortStableOp::infer(Adaptor op, Inference &r) { return inferSorted(r, op.getSelf()); }
+LogicalResult SortOp::infer(Adaptor op, Inference &r) {
+  return inferSorted(r, op.getSelf(), op.getDim());
+}
+LogicalResult SortStableOp::infer(Adaptor op, Inference &r) {
+  return inferSorted(r, op.getSelf(), op.getDim());
+}
 
 LogicalResult TopkOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf());
   std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
   if (sizes && !dim)
     sizes = std::nullopt;
+  if (failed(r.hasDims(op.getSelf(), op.getDim())))
+    return failure();
+  std::optional<int64_t> count = matchInt(op.getK());
+  int64_t size = !sizes ? ShapedType::kDynamic : sizes->empty() ? 1 : (*sizes)[*dim];
+  if (count && (*count < 0 || (!ShapedType::isDynamic(size) && *count > size)))
+    return r.error(Twine("takes ") + Twine(*count) + " elements of a dimension that has fewer");
   if (sizes && !sizes->empty())
-    (*sizes)[*dim] = matchInt(op.getK()).value_or(ShapedType::kDynamic);
+    (*sizes)[*dim] = count.value_or(ShapedType::kDynamic);
   return success(succeeded(r.tensor(sizes, dtypeOf(op.getSelf()))) &&
                  succeeded(r.tensor(sizes, r.si64())));
 }

@@ -16,7 +16,8 @@ def Aten_TopkOp : Sort<"topk",
 
 class Argsort<string name, dag arguments>
     : AtenOp<name, arguments, (outs Tensor:$result), [Decomposes]> {
-  let infer = "r.sameSizes(op.getSelf(), r.si64())";
+  let infer = "success(succeeded(r.hasDims(op.getSelf(), op.getDim())) && "
+              "succeeded(r.sameSizes(op.getSelf(), r.si64())))";
 }
 def Aten_ArgsortOp : Argsort<"argsort",
     (ins Tensor:$self, Default<Int, "-1">:$dim, Default<Bool, "False">:$descending)>;

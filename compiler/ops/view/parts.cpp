@@ -9,19 +9,39 @@ namespace linalgd::torch {
 
 //===-- select --------------------------------------------------------------------------------===//
 
+// The sizes without the dimension that is selected from; null where an argument is out of range.
+static std::optional<Sizes> selectedSizes(Inference &r, Value self, Value dim, Value index) {
+  Sizes sizes = sizesOf(self);
+  std::optional<int64_t> at = matchDim(dim, self), place = matchInt(index);
+  if (failed(r.hasDims(self, dim)) || failed(r.hasRank(self, 1, INT64_MAX)))
+    return std::nullopt;
+  if (!at)
+    return Sizes();
+  int64_t size = (*sizes)[*at];
+  if (place && !ShapedType::isDynamic(size) && (*place < -size || *place >= size)) {
+    (void)r.error(Twine("has index ") + Twine(*place) + ", out of range for size " + Twine(size));
+    return std::nullopt;
+  }
+  sizes->erase(sizes->begin() + *at);
+  return sizes;
+}
+
 LogicalResult SelectIntOp::infer(Adaptor op, Inference &r) {
-  Sizes sizes = sizesOf(op.getSelf());
-  if (!sizes || !matchInt(op.getDim()))
-    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
-  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
-  if (!dim || sizes->empty())
-    return r.error("has a dimension out of range");
-  std::optional<int64_t> index = matchInt(op.getIndex());
-  int64_t size = (*sizes)[*dim];
-  if (index && !ShapedType::isDynamic(size) && (*index < -size || *index >= size))
-    return r.error(Twine("has index ") + Twine(*index) + ", out of range for size " + Twine(size));
-  sizes->erase(sizes->begin() + *dim);
-  return r.tensor(sizes, dtypeOf(op.getSelf()));
+  auto sizes = selectedSizes(r, op.getSelf(), op.getDim(), op.getIndex());
+  return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();
+}
+
+// `self` with a part replaced, whose sizes are given where the arguments are in range.
+static LogicalResult inferScattered(Inference &r, Value self, Value src,
+                                    const std::optional<Sizes> &part) {
+  if (!part || (*part && failed(r.hasSizes(src, **part, "src"))))
+    return failure();
+  return r.same(self);
+}
+
+LogicalResult SelectScatterOp::infer(Adaptor op, Inference &r) {
+  return inferScattered(r, op.getSelf(), op.getSrc(),
+                        selectedSizes(r, op.getSelf(), op.getDim(), op.getIndex()));
 }
 
 bool SelectIntOp::isContiguous(bool contiguous) { return contiguous && matchInt(getDim()) == 0; }
@@ -42,6 +62,7 @@ struct SelectedPart {
     OpFoldResult index = wrapIndex(b, b.index(torchIndex), sizes[dim]);
     // PyTorch raises where the index is out of range; here the nearest one is meant.
     if (!getConstantIntValue(index) || !getConstantIntValue(sizes[dim])) {
+      requireAtMost(b, b.getIndexAttr(1), sizes[dim], "there is no element to select");
       OpFoldResult last = subIndex(b, sizes[dim], b.getIndexAttr(1));
       index = maxIndex(b, minIndex(b, index, last), b.getIndexAttr(0));
     }
@@ -97,20 +118,32 @@ static int64_t inferSliceSize(int64_t size, Value start, Value end, Value step) 
   return llvm::divideCeil(clamp(*last, from) - from, *stride);
 }
 
-LogicalResult SliceTensorOp::infer(Adaptor op, Inference &r) {
-  Sizes sizes = sizesOf(op.getSelf());
+static std::optional<Sizes> slicedSizes(Inference &r, Value self, Value dim, Value start, Value end,
+                                        Value step) {
+  Sizes sizes = sizesOf(self);
+  if (failed(r.hasDims(self, dim)) || failed(r.hasRank(self, 1, INT64_MAX)))
+    return std::nullopt;
+  if (std::optional<int64_t> stride = matchInt(step); stride && *stride <= 0) {
+    (void)r.error("must have a positive step");
+    return std::nullopt;
+  }
   if (!sizes)
-    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
-  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
-  if (matchInt(op.getDim()) && (!dim || sizes->empty()))
-    return r.error("has a dimension out of range");
-  if (std::optional<int64_t> step = matchInt(op.getStep()); step && *step <= 0)
-    return r.error("must have a positive step");
-  if (!dim)
-    return r.tensor(SmallVector<int64_t>(sizes->size(), ShapedType::kDynamic),
-                    dtypeOf(op.getSelf()));
-  (*sizes)[*dim] = inferSliceSize((*sizes)[*dim], op.getStart(), op.getEnd(), op.getStep());
-  return r.tensor(sizes, dtypeOf(op.getSelf()));
+    return sizes;
+  std::optional<int64_t> at = matchDim(dim, self);
+  if (!at)
+    return Sizes(SmallVector<int64_t>(sizes->size(), ShapedType::kDynamic));
+  (*sizes)[*at] = inferSliceSize((*sizes)[*at], start, end, step);
+  return sizes;
+}
+
+LogicalResult SliceTensorOp::infer(Adaptor op, Inference &r) {
+  auto sizes = slicedSizes(r, op.getSelf(), op.getDim(), op.getStart(), op.getEnd(), op.getStep());
+  return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();
+}
+LogicalResult SliceScatterOp::infer(Adaptor op, Inference &r) {
+  return inferScattered(
+      r, op.getSelf(), op.getSrc(),
+      slicedSizes(r, op.getSelf(), op.getDim(), op.getStart(), op.getEnd(), op.getStep()));
 }
 
 Value SliceTensorOp::scatter(TorchBuilder &b, Value base, Value update, unsigned) {
@@ -133,8 +166,10 @@ LogicalResult SliceTensorOp::lowerToLinalg(Lowering &b) {
   OpFoldResult size = b.dim(self, *dim);
   int64_t known = b.resultType().getDimSize(*dim);
   Slice slice = normalizeSlice(b, size, getStart(), getEnd(), getStep());
-  if (!ShapedType::isDynamic(known))
+  if (!ShapedType::isDynamic(known)) {
+    requireAtMost(b, b.getIndexAttr(known), slice.size, "a slice has fewer elements than it must");
     slice.size = b.getIndexAttr(known);
+  }
   return b.replace(extractSlice(b, self, *dim, slice));
 }
 
@@ -154,12 +189,27 @@ LogicalResult SliceScatterOp::lowerToLinalg(Lowering &b) {
 //===-- narrow --------------------------------------------------------------------------------===//
 
 LogicalResult NarrowOp::infer(Adaptor op, Inference &r) {
-  Sizes sizes = sizesOf(op.getSelf());
-  std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
-  if (!sizes || !dim || sizes->empty())
-    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
-  (*sizes)[*dim] = matchInt(op.getLength()).value_or(ShapedType::kDynamic);
-  return r.tensor(sizes, dtypeOf(op.getSelf()));
+  Value self = op.getSelf();
+  Sizes sizes = sizesOf(self);
+  std::optional<int64_t> dim = matchDim(op.getDim(), self), start = matchInt(op.getStart()),
+                         length = matchInt(op.getLength());
+  if (failed(r.hasDims(self, op.getDim())) || failed(r.hasRank(self, 1, INT64_MAX)))
+    return failure();
+  if (length && *length < 0)
+    return r.error(Twine("has a length of ") + Twine(*length));
+  if (!dim)
+    return r.tensor(std::nullopt, dtypeOf(self));
+  int64_t size = (*sizes)[*dim];
+  if (!ShapedType::isDynamic(size)) {
+    int64_t first = start.value_or(0);
+    if (first < -size || first > size)
+      return r.error(Twine("starts at ") + Twine(first) + ", out of range for size " + Twine(size));
+    if (length && *length > size - (first < 0 ? first + size : first))
+      return r.error(Twine("takes ") + Twine(*length) + " elements from " + Twine(first) +
+                     " on, of a dimension of size " + Twine(size));
+  }
+  (*sizes)[*dim] = length.value_or(ShapedType::kDynamic);
+  return r.tensor(sizes, dtypeOf(self));
 }
 
 // A slice of the same elements, where its end is known.
@@ -181,8 +231,10 @@ LogicalResult NarrowOp::lowerToLinalg(Lowering &b) {
   OpFoldResult start =
       minIndex(b, maxIndex(b, wrapIndex(b, b.index(getStart()), size), zero), size);
   OpFoldResult length = minIndex(b, b.index(getLength()), subIndex(b, size, start));
-  if (int64_t known = b.resultType().getDimSize(*dim); !ShapedType::isDynamic(known))
+  if (int64_t known = b.resultType().getDimSize(*dim); !ShapedType::isDynamic(known)) {
+    requireAtMost(b, b.getIndexAttr(known), length, "narrow takes more elements than there are");
     length = b.getIndexAttr(known);
+  }
   return b.replace(extractSlice(b, self, *dim, {start, length, b.getIndexAttr(1)}));
 }
 
@@ -203,20 +255,39 @@ static std::optional<DiagonalAt> matchDiagonal(Value self, Value offset, Value d
   return DiagonalAt{*a, *b, std::max<int64_t>(-*shift, 0), std::max<int64_t>(*shift, 0)};
 }
 
-LogicalResult DiagonalOp::infer(Adaptor op, Inference &r) {
-  Sizes sizes = sizesOf(op.getSelf());
-  auto at = matchDiagonal(op.getSelf(), op.getOffset(), op.getDim1(), op.getDim2());
+static std::optional<Sizes> diagonalSizes(Inference &r, Value self, Value offset, Value dim1,
+                                          Value dim2) {
+  if (failed(r.hasRank(self, 2, INT64_MAX)) || failed(r.hasDims(self, dim1)) ||
+      failed(r.hasDims(self, dim2)))
+    return std::nullopt;
+  Sizes sizes = sizesOf(self);
+  std::optional<int64_t> first = matchDim(dim1, self), second = matchDim(dim2, self);
+  if (first && first == second) {
+    (void)r.error("needs two dimensions");
+    return std::nullopt;
+  }
+  auto at = matchDiagonal(self, offset, dim1, dim2);
   if (!sizes || !at)
-    return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
+    return Sizes();
   SmallVector<int64_t> result;
   for (auto [dim, size] : llvm::enumerate(*sizes))
     if (static_cast<int64_t>(dim) != at->dim1 && static_cast<int64_t>(dim) != at->dim2)
       result.push_back(size);
   int64_t size1 = (*sizes)[at->dim1], size2 = (*sizes)[at->dim2];
   bool unknown = ShapedType::isDynamic(size1) || ShapedType::isDynamic(size2);
-  int64_t length = std::min(size1 - at->first1, size2 - at->first2);
-  result.push_back(unknown ? ShapedType::kDynamic : std::max<int64_t>(length, 0));
-  return r.tensor(result, dtypeOf(op.getSelf()));
+  result.push_back(unknown
+                       ? ShapedType::kDynamic
+                       : std::max<int64_t>(std::min(size1 - at->first1, size2 - at->first2), 0));
+  return Sizes(result);
+}
+
+LogicalResult DiagonalOp::infer(Adaptor op, Inference &r) {
+  auto sizes = diagonalSizes(r, op.getSelf(), op.getOffset(), op.getDim1(), op.getDim2());
+  return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();
+}
+LogicalResult DiagonalScatterOp::infer(Adaptor op, Inference &r) {
+  return inferScattered(r, op.getSelf(), op.getSrc(),
+                        diagonalSizes(r, op.getSelf(), op.getOffset(), op.getDim1(), op.getDim2()));
 }
 
 Value DiagonalOp::scatter(TorchBuilder &b, Value base, Value update, unsigned) {
@@ -299,14 +370,19 @@ LogicalResult UnfoldOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf());
   std::optional<int64_t> dim = matchDim(op.getDimension(), op.getSelf());
   std::optional<int64_t> window = matchInt(op.getSize()), step = matchInt(op.getStep());
+  if (failed(r.hasDims(op.getSelf(), op.getDimension())))
+    return failure();
+  if ((window && *window < 0) || (step && *step <= 0))
+    return r.error("has a negative size or a step that is not positive");
   if (!sizes || !dim)
     return r.tensor(std::nullopt, dtypeOf(op.getSelf()));
+  if (window && !ShapedType::isDynamic(sizes->empty() ? 1 : (*sizes)[*dim]) &&
+      *window > (sizes->empty() ? 1 : (*sizes)[*dim]))
+    return r.error("has a window larger than the dimension");
   if (!sizes->empty()) {
     int64_t &size = (*sizes)[*dim];
     if (!window || !step || ShapedType::isDynamic(size))
       size = ShapedType::kDynamic;
-    else if (*window > size || *window < 0 || *step <= 0)
-      return r.error("has a window larger than the dimension or a step that is not positive");
     else
       size = (size - *window) / *step + 1;
   }
@@ -340,6 +416,15 @@ LogicalResult UnfoldOp::lowerToLinalg(Lowering &b) {
 }
 
 LogicalResult AsStridedOp::infer(Adaptor op, Inference &r) {
+  Sizes sizes = matchSizes(op.getSize());
+  std::optional<SmallVector<Value>> strides = matchList(op.getStride());
+  if (sizes && strides && sizes->size() != strides->size())
+    return r.error("needs a stride for each size");
+  for (Value stride : strides.value_or(SmallVector<Value>()))
+    if (matchInt(stride).value_or(0) < 0)
+      return r.error("has a negative stride");
+  if (matchInt(op.getStorageOffset()).value_or(0) < 0)
+    return r.error("has a negative offset");
   return r.tensor(matchSizes(op.getSize()), dtypeOf(op.getSelf()));
 }
 
@@ -360,7 +445,10 @@ LogicalResult AsStridedOp::lowerToLinalg(Lowering &b) {
   AffineExpr position = b.getAffineConstantExpr(*offset);
   for (int64_t dim = 0; dim < rank; ++dim) {
     position = position + b.getAffineDimExpr(dim) * (*strides)[dim];
-    last += (b.resultType().getDimSize(dim) - 1) * (*strides)[dim];
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(b.resultType().getDimSize(dim) - 1, (*strides)[dim], &reach) ||
+        __builtin_add_overflow(last, reach, &last))
+      last = INT64_MAX;
   }
   if (b.resultType().getNumElements() == 0)
     return b.replace(b.empty(*sizes, type.getElementType()));

@@ -99,8 +99,16 @@ static DimOrder matchOrder(PermuteOp op, Value self) {
   return dims;
 }
 
-LogicalResult inferPermuted(Inference &r, Value self, const DimOrder &order) {
+LogicalResult inferPermuted(Inference &r, Value self, const DimOrder &order, ValueRange dims) {
   Sizes sizes = sizesOf(self);
+  bool known = sizes.has_value();
+  for (Value given : dims) {
+    if (failed(r.hasDims(self, given)))
+      return failure();
+    known &= matchInt(given) || matchIntList(given);
+  }
+  if (known && !order)
+    return r.error("has dimensions that do not go together");
   if (!sizes || !order)
     return r.tensor(std::nullopt, dtypeOf(self));
   SmallVector<int64_t> result;
@@ -144,7 +152,7 @@ LogicalResult PermuteOp::infer(Adaptor op, Inference &r) {
     dim = *normal;
     seen[dim] = true;
   }
-  return inferPermuted(r, op.getSelf(), dims);
+  return inferPermuted(r, op.getSelf(), dims, {});
 }
 
 Value PermuteOp::scatter(TorchBuilder &b, Value base, Value update, unsigned /*index*/) {

@@ -1,4 +1,5 @@
 // Views that are lists of slices along a dimension.
+#include "compiler/ops/scalar/scalar.h"
 #include "compiler/ops/view/helpers.h"
 #include "compiler/ops/view/view.h"
 
@@ -19,7 +20,7 @@ using BoundsList = std::optional<SmallVector<Bounds>>;
 class PartBounds {
 public:
   PartBounds(TorchBuilder &b, Operation *op, Value self, int64_t dim, std::optional<unsigned> count)
-      : b_(b), op_(op), size_((*sizesOf(self))[dim]), count_(count) {}
+      : b_(b), op_(op), self_(self), dim_(dim), size_((*sizesOf(self))[dim]), count_(count) {}
 
   BoundsList get();
 
@@ -30,9 +31,12 @@ private:
   BoundsList ofSizes(Value partSizes);
   BoundsList atIndices(Value indices);
   BoundsList between(ArrayRef<int64_t> cuts);
+  BoundsList betweenValues(llvm::function_ref<Value(int64_t)> cutAt);
 
   TorchBuilder &b_;
   Operation *op_;
+  Value self_;
+  int64_t dim_;
   int64_t size_;
   std::optional<unsigned> count_;
 };
@@ -58,6 +62,20 @@ BoundsList PartBounds::between(ArrayRef<int64_t> cuts) {
   return bounds;
 }
 
+// The same with cuts that depend on an unknown size; as many parts as are used.
+BoundsList PartBounds::betweenValues(llvm::function_ref<Value(int64_t)> cutAt) {
+  if (!count_)
+    return std::nullopt;
+  SmallVector<Bounds> bounds;
+  Value start = b_.constInt(0);
+  for (int64_t i = 1; i <= *count_; ++i) {
+    Value end = cutAt(i);
+    bounds.push_back({start, end});
+    start = end;
+  }
+  return bounds;
+}
+
 BoundsList PartBounds::ofSize(Value partSize) {
   std::optional<int64_t> step = matchInt(partSize);
   if (!step || *step < 0 || (ShapedType::isDynamic(size_) && !count_))
@@ -76,8 +94,15 @@ BoundsList PartBounds::ofSize(Value partSize) {
 
 BoundsList PartBounds::chunks(Value chunks) {
   std::optional<int64_t> count = matchInt(chunks);
-  if (!count || *count <= 0 || ShapedType::isDynamic(size_))
+  if (!count || *count <= 0)
     return std::nullopt;
+  if (ShapedType::isDynamic(size_)) {
+    Value size = b_.size(self_, dim_);
+    Value rounded = AddIntOp::create(b_, size, b_.constInt(*count - 1));
+    Value step = FloordivIntOp::create(b_, rounded, chunks);
+    return betweenValues(
+        [&](int64_t i) -> Value { return MulIntOp::create(b_, step, b_.constInt(i)); });
+  }
   int64_t step = llvm::divideCeil(size_, *count);
   // Of nothing, PyTorch makes as many parts as asked for.
   int64_t parts = step ? llvm::divideCeil(size_, step) : *count;
@@ -89,8 +114,17 @@ BoundsList PartBounds::chunks(Value chunks) {
 
 BoundsList PartBounds::sections(Value sections) {
   std::optional<int64_t> count = matchInt(sections);
-  if (!count || *count <= 0 || ShapedType::isDynamic(size_))
+  if (!count || *count <= 0)
     return std::nullopt;
+  if (ShapedType::isDynamic(size_)) {
+    Value size = b_.size(self_, dim_);
+    Value step = FloordivIntOp::create(b_, size, sections);
+    Value longer = RemainderIntOp::create(b_, size, sections); // parts with one element more
+    return betweenValues([&](int64_t i) -> Value {
+      Value at = b_.constInt(i);
+      return AddIntOp::create(b_, MulIntOp::create(b_, step, at), MinIntOp::create(b_, at, longer));
+    });
+  }
   SmallVector<int64_t> cuts = {0};
   for (int64_t i = 0; i < *count; ++i)
     cuts.push_back(cuts.back() + size_ / *count + (i < size_ % *count));
@@ -109,9 +143,7 @@ BoundsList PartBounds::ofSizes(Value partSizes) {
     if (from && length) {
       end = b_.constInt(*from + *length);
     } else {
-      OperationState state(b_.getLoc(), "torch.aten.add.int", {start, size},
-                           torch::IntType::get(b_.getContext()));
-      end = b_.create(state)->getResult(0);
+      end = AddIntOp::create(b_, start, size);
     }
     bounds.push_back({start, end});
     start = end;
@@ -148,11 +180,26 @@ static BoundsList partBounds(TorchBuilder &b, Operation *op, Value self, Value d
   return PartBounds(b, op, self, *at, unpackedCount(op->getResult(0))).get();
 }
 
-LogicalResult inferParts(Inference &r, Value self, Value dim) {
+LogicalResult inferParts(Inference &r, Value self, Value how, Value dim, int64_t least, bool sums) {
+  if (failed(r.hasDims(self, dim)) || failed(r.hasRank(self, 1, INT64_MAX)))
+    return failure();
   Sizes sizes = sizesOf(self);
-  std::optional<int64_t> at = matchDim(dim, self);
-  if (sizes && matchInt(dim) && (!at || sizes->empty()))
-    return r.error("has a dimension out of range");
+  std::optional<int64_t> at = matchDim(dim, self), number = matchInt(how);
+  if (number && (*number < least || (*number == 0 && at && differ((*sizes)[*at], 0))))
+    return r.error(Twine("cannot make parts by ") + Twine(*number));
+  if (at && sums)
+    if (Sizes parts = matchSizes(how)) {
+      int64_t sum = 0, size = (*sizes)[*at];
+      bool negative = false, unknown = ShapedType::isDynamic(size);
+      for (int64_t part : *parts) {
+        unknown |= ShapedType::isDynamic(part);
+        negative |= part < 0 && !ShapedType::isDynamic(part);
+        sum = ShapedType::isDynamic(part) ? sum : sum + part;
+      }
+      if (negative || (!unknown && sum != size))
+        return r.error("parts of sizes " + toString(*parts) + " do not make up size " +
+                       Twine(size));
+    }
   if (!at)
     sizes = std::nullopt;
   else
@@ -185,8 +232,8 @@ Value scatterPart(TorchBuilder &b, Operation *op, Value base, Value update, Valu
 LogicalResult UnbindIntOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf());
   std::optional<int64_t> dim = matchDim(op.getDim(), op.getSelf());
-  if (sizes && matchInt(op.getDim()) && (!dim || sizes->empty()))
-    return r.error("has a dimension out of range");
+  if (failed(r.hasDims(op.getSelf(), op.getDim())) || failed(r.hasRank(op.getSelf(), 1, INT64_MAX)))
+    return failure();
   if (!dim)
     sizes = std::nullopt;
   else

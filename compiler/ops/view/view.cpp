@@ -27,8 +27,8 @@ static LogicalResult inferReshaped(Inference &r, Value self, Sizes given) {
       inferred = &size;
     } else if (ShapedType::isDynamic(size)) {
       unknown = true;
-    } else {
-      known *= size;
+    } else if (__builtin_mul_overflow(known, size, &known)) {
+      return r.error("would have more elements than can be counted");
     }
   }
   bool fits = inferred ? known != 0 && elements % known == 0 : elements == known;
@@ -49,10 +49,10 @@ LogicalResult ReshapeOp::infer(Adaptor op, Inference &r) {
   return inferReshaped(r, op.getSelf(), matchSizes(op.getShape()));
 }
 LogicalResult ViewAsOp::infer(Adaptor op, Inference &r) {
-  return r.tensor(sizesOf(op.getOther()), dtypeOf(op.getSelf()));
+  return inferReshaped(r, op.getSelf(), sizesOf(op.getOther()));
 }
 LogicalResult ReshapeAsOp::infer(Adaptor op, Inference &r) {
-  return r.tensor(sizesOf(op.getOther()), dtypeOf(op.getSelf()));
+  return inferReshaped(r, op.getSelf(), sizesOf(op.getOther()));
 }
 LogicalResult RavelOp::infer(Adaptor op, Inference &r) {
   return inferReshaped(r, op.getSelf(), SmallVector<int64_t>{-1});
@@ -96,6 +96,8 @@ LogicalResult UnflattenIntOp::infer(Adaptor op, Inference &r) {
     return r.error("has a dimension out of range");
   int64_t whole = (*sizes)[*dim], known = 1, *inferred = nullptr;
   for (int64_t &size : *parts) {
+    if (size == -1 && inferred)
+      return r.error("has more than one size of -1");
     if (size == -1)
       inferred = &size;
     else
@@ -127,6 +129,8 @@ LogicalResult UnsqueezeOp::infer(Adaptor op, Inference &r) {
 
 // Whether an unknown size is 1 decides the rank, which then is unknown, too.
 static LogicalResult inferSqueezed(Inference &r, Value self, Value dims) {
+  if (failed(r.hasDims(self, dims)))
+    return failure();
   Sizes sizes = sizesOf(self);
   std::optional<SmallVector<int64_t>> chosen;
   if (sizes)

@@ -33,7 +33,8 @@ class Permutation<string name, dag arguments, string dims>
     : ViewOf<name, arguments, [IsView, Decomposes]> {
   let definition = [{
     ::llvm::LogicalResult $cppClass::infer(Adaptor op, ::linalgd::torch::Inference &r) {
-      return ::linalgd::torch::inferPermuted(r, op.getSelf(), }] # dims # [{);
+      return ::linalgd::torch::inferPermuted(r, op.getSelf(), }] # dims # [{,
+                                             op.getOperands().drop_front());
     }
     ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
       Adaptor op((*this)->getOperands());
@@ -93,28 +94,23 @@ def Aten_AsStridedOp : ViewOf<"as_strided",
 
 def Aten_SliceScatterOp : ViewOf<"slice_scatter",
     (ins Tensor:$self, Tensor:$src, Default<Int, "0">:$dim, Default<Opt<SymInt>, "None">:$start,
-         Default<Opt<SymInt>, "None">:$end, Default<SymInt, "1">:$step), [Lowers]> {
-  let infer = "r.same(op.getSelf())";
-}
+         Default<Opt<SymInt>, "None">:$end, Default<SymInt, "1">:$step), [Lowers]>;
 def Aten_SelectScatterOp : ViewOf<"select_scatter",
-    (ins Tensor:$self, Tensor:$src, Int:$dim, SymInt:$index), [Lowers]> {
-  let infer = "r.same(op.getSelf())";
-}
+    (ins Tensor:$self, Tensor:$src, Int:$dim, SymInt:$index), [Lowers]>;
 def Aten_DiagonalScatterOp : ViewOf<"diagonal_scatter",
     (ins Tensor:$self, Tensor:$src, Default<Int, "0">:$offset, Default<Int, "0">:$dim1,
-         Default<Int, "1">:$dim2), [Lowers]> {
-  let infer = "r.same(op.getSelf())";
-}
+         Default<Int, "1">:$dim2), [Lowers]>;
 
 //===-- lists of parts ------------------------------------------------------------------------===//
 
 // Slices along `dim`, whose bounds partBounds (parts.cpp) knows.
-class Parts<string name, dag arguments, bit isView = 1>
+class Parts<string name, dag arguments, int least, bit sums = 0, bit isView = 1>
     : AtenOp<name, arguments, (outs ListOf<Tensor>:$result),
              !if(isView, [IsView, Decomposes], [Decomposes])> {
   let definition = [{
     ::llvm::LogicalResult $cppClass::infer(Adaptor op, ::linalgd::torch::Inference &r) {
-      return ::linalgd::torch::inferParts(r, op.getSelf(), op.getDim());
+      return ::linalgd::torch::inferParts(r, op.getSelf(), op.getOperands()[1], op.getDim(),
+                                          }] # least # ", " # sums # [{);
     }
     ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
       return ::linalgd::torch::decomposeParts(b, getDim());
@@ -127,22 +123,22 @@ class Parts<string name, dag arguments, bit isView = 1>
   }]);
 }
 def Aten_SplitTensorOp : Parts<"split.Tensor",
-    (ins Tensor:$self, SymInt:$split_size, Default<Int, "0">:$dim)>;
-def Aten_SplitSizesOp : Parts<"split.sizes",
-    (ins Tensor:$self, ListOf<SymInt>:$split_size, Default<Int, "0">:$dim)>;
-def Aten_SplitWithSizesOp : Parts<"split_with_sizes",
-    (ins Tensor:$self, ListOf<SymInt>:$split_sizes, Default<Int, "0">:$dim)>;
-def Aten_ChunkOp : Parts<"chunk", (ins Tensor:$self, Int:$chunks, Default<Int, "0">:$dim)>;
-def Aten_TensorSplitSectionsOp : Parts<"tensor_split.sections",
-    (ins Tensor:$self, SymInt:$sections, Default<Int, "0">:$dim)>;
-def Aten_TensorSplitIndicesOp : Parts<"tensor_split.indices",
-    (ins Tensor:$self, ListOf<SymInt>:$indices, Default<Int, "0">:$dim)>;
-def Aten_UnsafeSplitTensorOp : Parts<"unsafe_split.Tensor",
     (ins Tensor:$self, SymInt:$split_size, Default<Int, "0">:$dim), 0>;
+def Aten_SplitSizesOp : Parts<"split.sizes",
+    (ins Tensor:$self, ListOf<SymInt>:$split_size, Default<Int, "0">:$dim), 0, 1>;
+def Aten_SplitWithSizesOp : Parts<"split_with_sizes",
+    (ins Tensor:$self, ListOf<SymInt>:$split_sizes, Default<Int, "0">:$dim), 0, 1>;
+def Aten_ChunkOp : Parts<"chunk", (ins Tensor:$self, Int:$chunks, Default<Int, "0">:$dim), 1>;
+def Aten_TensorSplitSectionsOp : Parts<"tensor_split.sections",
+    (ins Tensor:$self, SymInt:$sections, Default<Int, "0">:$dim), 1>;
+def Aten_TensorSplitIndicesOp : Parts<"tensor_split.indices",
+    (ins Tensor:$self, ListOf<SymInt>:$indices, Default<Int, "0">:$dim), 0>;
+def Aten_UnsafeSplitTensorOp : Parts<"unsafe_split.Tensor",
+    (ins Tensor:$self, SymInt:$split_size, Default<Int, "0">:$dim), 0, 0, 0>;
 def Aten_UnsafeSplitWithSizesOp : Parts<"unsafe_split_with_sizes",
-    (ins Tensor:$self, ListOf<SymInt>:$split_sizes, Default<Int, "0">:$dim), 0>;
+    (ins Tensor:$self, ListOf<SymInt>:$split_sizes, Default<Int, "0">:$dim), 0, 1, 0>;
 def Aten_UnsafeChunkOp : Parts<"unsafe_chunk",
-    (ins Tensor:$self, Int:$chunks, Default<Int, "0">:$dim), 0>;
+    (ins Tensor:$self, Int:$chunks, Default<Int, "0">:$dim), 1, 0, 0>;
 def Aten_UnbindIntOp : AtenOp<"unbind.int", (ins Tensor:$self, Default<Int, "0">:$dim),
     (outs ListOf<Tensor>:$result), [IsView, Decomposes]>;
 

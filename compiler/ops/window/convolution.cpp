@@ -39,22 +39,62 @@ std::optional<Geometry> matchGeometry(ConvolutionOp::Adaptor op, int64_t spatial
 
 using MatchGeometry = llvm::function_ref<std::optional<Geometry>(int64_t spatial)>;
 
+LogicalResult checkGeometry(Inference &r, const Geometry &g) {
+  auto least = [](ArrayRef<int64_t> values) { return *llvm::min_element(values); };
+  if (least(g.stride) < 1 || least(g.dilation) < 1 || g.groups < 1)
+    return r.error("stride, dilation and groups must be positive");
+  if (least(g.padding) < 0 || least(g.outputPadding) < 0)
+    return r.error("padding must not be negative");
+  for (auto [extra, stride, dilation] : llvm::zip(g.outputPadding, g.stride, g.dilation))
+    if (g.transposed && extra >= std::max(stride, dilation))
+      return r.error("output padding must be less than stride or dilation");
+  return success();
+}
+
+// `input` is (N, C, ...), `weight` (F, C / groups, ...) or, transposed, (C, F / groups, ...).
+LogicalResult checkChannels(Inference &r, const Geometry &g, ArrayRef<int64_t> input,
+                            ArrayRef<int64_t> weight, Value bias) {
+  int64_t perGroup = weight[1], channels = g.transposed ? weight[0] : perGroup,
+          features = g.transposed ? perGroup : weight[0];
+  int64_t &divided = g.transposed ? channels : features,
+          &multiplied = g.transposed ? features : channels;
+  if (!ShapedType::isDynamic(multiplied) &&
+      __builtin_mul_overflow(multiplied, g.groups, &multiplied))
+    return r.error("groups are out of range");
+  if (!ShapedType::isDynamic(divided) && (divided % g.groups != 0 || divided == 0))
+    return r.error("a weight of sizes " + toString(weight) + " cannot be divided into " +
+                   Twine(g.groups) + " groups");
+  if (differ(input[1], channels))
+    return r.error(Twine("has an input of ") + Twine(input[1]) +
+                   " channels, and a weight of sizes " + toString(weight) + " for " +
+                   Twine(channels));
+  for (int64_t size : weight.drop_front(2))
+    if (size == 0)
+      return r.error("has a kernel without elements");
+  return r.hasSizes(bias, features, "the bias");
+}
+
 // The result's type. An input may lack the batch dimension.
-LogicalResult inferConvolution(Inference &r, Value inputTensor, Value weightTensor,
+LogicalResult inferConvolution(Inference &r, Value inputTensor, Value weightTensor, Value bias,
                                MatchGeometry match) {
   Type dtype = dtypeOf(inputTensor);
   Sizes input = sizesOf(inputTensor), weight = sizesOf(weightTensor);
+  if (failed(r.areOfOneDtype({inputTensor, weightTensor, bias})))
+    return failure();
   if (!input || !weight)
     return r.tensor(std::nullopt, dtype);
   bool batched = input->size() == weight->size();
   if (!batched)
     input->insert(input->begin(), 1);
   if (input->size() != weight->size() || weight->size() < 3 || weight->size() > 5)
-    return r.error("input and weight do not fit each other");
+    return r.error("an input of sizes " + toString(*sizesOf(inputTensor)) +
+                   " does not go with a weight of sizes " + toString(*weight));
   int64_t spatial = static_cast<int64_t>(weight->size()) - 2;
   SmallVector<int64_t> sizes(input->size(), ShapedType::kDynamic);
   sizes[0] = (*input)[0];
   if (std::optional<Geometry> g = match(spatial)) {
+    if (failed(checkGeometry(r, *g)) || failed(checkChannels(r, *g, *input, *weight, bias)))
+      return failure();
     int64_t features = (*weight)[g->transposed ? 1 : 0];
     if (!ShapedType::isDynamic(features))
       sizes[1] = g->transposed ? features * g->groups : features;
@@ -251,7 +291,7 @@ Value accumulator(Lowering &b, ArrayRef<OpFoldResult> sizes, Value bias, Type dt
 } // namespace
 
 LogicalResult ConvolutionOp::infer(Adaptor op, Inference &r) {
-  return inferConvolution(r, op.getInput(), op.getWeight(),
+  return inferConvolution(r, op.getInput(), op.getWeight(), op.getBias(),
                           [&](int64_t spatial) { return matchGeometry(op, spatial); });
 }
 
@@ -317,7 +357,7 @@ Value zeroPerDimension(TorchBuilder &b, Value weight) {
 }
 
 template <typename Adaptor> LogicalResult inferOrdinary(Adaptor op, Inference &r) {
-  return inferConvolution(r, op.getInput(), op.getWeight(), [&](int64_t spatial) {
+  return inferConvolution(r, op.getInput(), op.getWeight(), op.getBias(), [&](int64_t spatial) {
     return matchGeometry(spatial, op.getStride(), op.getPadding(), op.getDilation(),
                          op.getGroups());
   });
@@ -333,7 +373,7 @@ template <typename Op> LogicalResult decomposeOrdinary(Op op, Decomposition &b) 
 
 template <typename Adaptor>
 LogicalResult inferTransposed(Adaptor op, Inference &r, Value transposed) {
-  return inferConvolution(r, op.getInput(), op.getWeight(), [&](int64_t spatial) {
+  return inferConvolution(r, op.getInput(), op.getWeight(), op.getBias(), [&](int64_t spatial) {
     auto g = matchGeometry(spatial, op.getStride(), op.getPadding(), op.getDilation(),
                            op.getGroups(), transposed, op.getOutputPadding());
     if (g && !transposed)
@@ -365,7 +405,7 @@ template <typename Adaptor> LogicalResult inferPadded(Adaptor op, Inference &r) 
       (*sizes)[sizes->size() + 1 - weight->size()] = (*weight)[0];
     return r.tensor(sizes, dtypeOf(op.getInput()));
   }
-  return inferConvolution(r, op.getInput(), op.getWeight(),
+  return inferConvolution(r, op.getInput(), op.getWeight(), op.getBias(),
                           [&](int64_t spatial) -> std::optional<Geometry> {
                             SmallVector<int64_t> none(spatial, 0);
                             auto stride = matchWindowList(op.getStride(), spatial);

@@ -55,15 +55,32 @@ template <typename Adaptor> std::optional<Pool> matchAvgPool(Adaptor op, int64_t
                    op.getCeilMode());
 }
 
-Sizes poolSizes(Value self, int64_t spatial, const std::optional<Pool> &pool) {
+// Null where the window contradicts PyTorch's rules.
+std::optional<Sizes> poolSizes(Inference &r, Value self, int64_t spatial,
+                               const std::optional<Pool> &pool) {
+  if (failed(r.hasRank(self, spatial + 1, spatial + 2)))
+    return std::nullopt;
+  auto fail = [&](const Twine &message) {
+    (void)r.error(message);
+    return std::nullopt;
+  };
+  for (int64_t i = 0; pool && i < spatial; ++i) {
+    if (pool->kernel[i] < 1 || pool->stride[i] < 1 || pool->dilation[i] < 1)
+      return fail("kernel size, stride and dilation must be positive");
+    if (pool->padding[i] < 0 || pool->padding[i] > pool->reach(i) / 2)
+      return fail("padding must be at most half of the kernel");
+  }
   Sizes sizes = sizesOf(self);
   if (!sizes)
     return sizes;
   int64_t first = static_cast<int64_t>(sizes->size()) - spatial;
-  for (int64_t i = 0; i < spatial && first > 0; ++i) {
+  for (int64_t i = 0; i < spatial; ++i) {
     int64_t &size = (*sizes)[first + i];
-    if (!ShapedType::isDynamic(size))
-      size = pool ? pool->outputSize(i, size) : ShapedType::kDynamic;
+    if (ShapedType::isDynamic(size))
+      continue;
+    if (pool && pool->outputSize(i, size) < 1)
+      return fail(Twine("has a window larger than the padded input, of size ") + Twine(size));
+    size = pool ? pool->outputSize(i, size) : ShapedType::kDynamic;
   }
   return sizes;
 }
@@ -337,11 +354,21 @@ LogicalResult lowerAvgPool(Op op, Lowering &b, int64_t spatial, Value divisorOve
 
 //===-- adaptive ------------------------------------------------------------------------------===//
 
-Sizes adaptiveSizes(Value self, Value outputSize, int64_t spatial) {
+std::optional<Sizes> adaptiveSizes(Inference &r, Value self, Value outputSize, int64_t spatial) {
   Sizes sizes = sizesOf(self), out = matchSizes(outputSize);
-  if (!sizes || !out || out->empty() || static_cast<int64_t>(sizes->size()) <= spatial)
+  if (failed(r.hasRank(self, spatial + 1, spatial + 2)))
     return std::nullopt;
-  out->resize(spatial, out->front());
+  if (out && static_cast<int64_t>(out->size()) != spatial) {
+    (void)r.error(Twine("needs ") + Twine(spatial) + " output sizes");
+    return std::nullopt;
+  }
+  if (!sizes || !out)
+    return Sizes();
+  for (auto [from, to] : llvm::zip(ArrayRef(*sizes).take_back(spatial), *out))
+    if (from == 0 && to != 0) {
+      (void)r.error("has an input without elements");
+      return std::nullopt;
+    }
   llvm::copy(*out, sizes->end() - out->size());
   return sizes;
 }
@@ -507,8 +534,8 @@ template <typename Op> LogicalResult lowerAdaptiveMaxPool(Op op, Lowering &b, in
 
 #define LINALGD_MAX_POOL(Op, spatial)                                                              \
   LogicalResult Op::infer(Adaptor op, Inference &r) {                                              \
-    return r.tensor(poolSizes(op.getSelf(), spatial, matchMaxPool(op, spatial)),                   \
-                    dtypeOf(op.getSelf()));                                                        \
+    auto sizes = poolSizes(r, op.getSelf(), spatial, matchMaxPool(op, spatial));                   \
+    return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();                            \
   }                                                                                                \
   LogicalResult Op::lowerToLinalg(Lowering &b) { return lowerMaxPool(*this, b, spatial); }
 LINALGD_MAX_POOL(MaxPool1dOp, 1)
@@ -518,9 +545,9 @@ LINALGD_MAX_POOL(MaxPool3dOp, 3)
 
 #define LINALGD_MAX_POOL_WITH_INDICES(Op, spatial)                                                 \
   LogicalResult Op::infer(Adaptor op, Inference &r) {                                              \
-    Sizes sizes = poolSizes(op.getSelf(), spatial, matchMaxPool(op, spatial));                     \
-    return failure(failed(r.tensor(sizes, dtypeOf(op.getSelf()))) ||                               \
-                   failed(r.tensor(sizes, r.si64())));                                             \
+    auto sizes = poolSizes(r, op.getSelf(), spatial, matchMaxPool(op, spatial));                   \
+    return failure(!sizes || failed(r.tensor(*sizes, dtypeOf(op.getSelf()))) ||                    \
+                   failed(r.tensor(*sizes, r.si64())));                                            \
   }                                                                                                \
   LogicalResult Op::lowerToLinalg(Lowering &b) { return lowerMaxPool(*this, b, spatial); }
 LINALGD_MAX_POOL_WITH_INDICES(MaxPool2dWithIndicesOp, 2)
@@ -529,8 +556,8 @@ LINALGD_MAX_POOL_WITH_INDICES(MaxPool3dWithIndicesOp, 3)
 
 #define LINALGD_AVG_POOL(Op, spatial, divisor)                                                     \
   LogicalResult Op::infer(Adaptor op, Inference &r) {                                              \
-    return r.tensor(poolSizes(op.getSelf(), spatial, matchAvgPool(op, spatial)),                   \
-                    dtypeOf(op.getSelf()));                                                        \
+    auto sizes = poolSizes(r, op.getSelf(), spatial, matchAvgPool(op, spatial));                   \
+    return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();                            \
   }                                                                                                \
   LogicalResult Op::lowerToLinalg(Lowering &b) { return lowerAvgPool(*this, b, spatial, divisor); }
 LINALGD_AVG_POOL(AvgPool1dOp, 1, nullptr)
@@ -540,8 +567,8 @@ LINALGD_AVG_POOL(AvgPool3dOp, 3, getDivisorOverride())
 
 #define LINALGD_ADAPTIVE_AVG_POOL(Op, spatial)                                                     \
   LogicalResult Op::infer(Adaptor op, Inference &r) {                                              \
-    return r.tensor(adaptiveSizes(op.getSelf(), op.getOutputSize(), spatial),                      \
-                    dtypeOf(op.getSelf()));                                                        \
+    auto sizes = adaptiveSizes(r, op.getSelf(), op.getOutputSize(), spatial);                      \
+    return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();                            \
   }                                                                                                \
   LogicalResult Op::lowerToLinalg(Lowering &b) { return lowerAdaptiveAvgPool(*this, b, spatial); }
 LINALGD_ADAPTIVE_AVG_POOL(AdaptiveAvgPool1dOp, 1)
@@ -550,7 +577,8 @@ LINALGD_ADAPTIVE_AVG_POOL(AdaptiveAvgPool3dOp, 3)
 #undef LINALGD_ADAPTIVE_AVG_POOL
 
 LogicalResult RawAdaptiveAvgPool2dOp::infer(Adaptor op, Inference &r) {
-  return r.tensor(adaptiveSizes(op.getSelf(), op.getOutputSize(), 2), dtypeOf(op.getSelf()));
+  auto sizes = adaptiveSizes(r, op.getSelf(), op.getOutputSize(), 2);
+  return sizes ? r.tensor(*sizes, dtypeOf(op.getSelf())) : failure();
 }
 LogicalResult RawAdaptiveAvgPool2dOp::decompose(Decomposition &b) {
   return b.replace(AdaptiveAvgPool2dOp::create(b, getSelf(), getOutputSize()).getResult());
@@ -558,9 +586,9 @@ LogicalResult RawAdaptiveAvgPool2dOp::decompose(Decomposition &b) {
 
 #define LINALGD_ADAPTIVE_MAX_POOL(Op, spatial)                                                     \
   LogicalResult Op::infer(Adaptor op, Inference &r) {                                              \
-    Sizes sizes = adaptiveSizes(op.getSelf(), op.getOutputSize(), spatial);                        \
-    return failure(failed(r.tensor(sizes, dtypeOf(op.getSelf()))) ||                               \
-                   failed(r.tensor(sizes, r.si64())));                                             \
+    auto sizes = adaptiveSizes(r, op.getSelf(), op.getOutputSize(), spatial);                      \
+    return failure(!sizes || failed(r.tensor(*sizes, dtypeOf(op.getSelf()))) ||                    \
+                   failed(r.tensor(*sizes, r.si64())));                                            \
   }                                                                                                \
   LogicalResult Op::lowerToLinalg(Lowering &b) { return lowerAdaptiveMaxPool(*this, b, spatial); }
 LINALGD_ADAPTIVE_MAX_POOL(AdaptiveMaxPool1dOp, 1)
