@@ -24,7 +24,7 @@ struct Pool {
   // padding before it.
   int64_t outputSize(int64_t i, int64_t in) const {
     int64_t room = in + 2 * padding[i] - reach(i) + (ceil ? stride[i] - 1 : 0);
-    int64_t out = room / stride[i] + 1;
+    int64_t out = llvm::divideFloorSigned(room, stride[i]) + 1;
     return ceil && (out - 1) * stride[i] >= in + padding[i] ? out - 1 : out;
   }
 };
