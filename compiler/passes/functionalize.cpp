@@ -5,6 +5,7 @@
 // moved on. A write goes up the chain through each view's `scatter` and makes a new version.
 #include "compiler/dialect/builders.h"
 #include "compiler/dialect/op_schema.h"
+#include "compiler/ops/conversion/conversion.h"
 #include "compiler/passes/passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -256,6 +257,12 @@ LogicalResult Functionalizer::visitInPlace(Operation *op, StringRef functional) 
     return op->emitError("cannot infer the result of 'torch.") << functional << "'";
   OperationState state(op->getLoc(), name, operands, types);
   Value result = b_.create(state)->getResult(0);
+  // Broadcasting must not enlarge what is written to; where its sizes turn up later, a copy sees.
+  bool broadcasts = llvm::count_if(operands, [](Value operand) {
+                      return isa<BaseTensorType>(operand.getType());
+                    }) > 1;
+  if (broadcasts && !cast<BaseTensorType>(operands[0].getType()).hasSizes())
+    result = torch::CopyOp::create(b_, operands[0], result, b_.constBool(false));
   if (failed(write(op, op->getOperand(0), result)))
     return failure();
   if (op->getNumResults())

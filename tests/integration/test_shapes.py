@@ -73,7 +73,7 @@ CASES: dict[str, tuple[nn.Module, tuple[Tensor, ...], tuple[Tensor, ...], str]] 
         Two(lambda x, y: torch.relu(x).add_(y)),
         (f(2, 3), f(2, 3)),
         (f(1, 3), f(2, 3)),
-        "cannot write a result of type",
+        r"src of sizes \[2, 3\] does not broadcast to \[1, 3\]",
     ),
     "gather": (
         Two(lambda x, y: torch.gather(x, 1, y)),

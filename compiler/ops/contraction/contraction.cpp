@@ -68,6 +68,9 @@ Value toBatches(Decomposition &b, Value tensor, ArrayRef<Value> batch) {
 } // namespace
 
 LogicalResult MmOp::infer(Adaptor op, Inference &r) {
+  for (Value matrix : {op.getSelf(), op.getMat2()})
+    if (failed(r.hasRank(matrix, 2, 2, "a matrix")))
+      return failure();
   return inferProduct(r, op.getSelf(), op.getMat2());
 }
 LogicalResult MmOp::lowerToLinalg(Lowering &b) {
@@ -76,6 +79,9 @@ LogicalResult MmOp::lowerToLinalg(Lowering &b) {
 }
 
 LogicalResult BmmOp::infer(Adaptor op, Inference &r) {
+  for (Value batch : {op.getSelf(), op.getMat2()})
+    if (failed(r.hasRank(batch, 3, 3, "a batch of matrices")))
+      return failure();
   return inferProduct(r, op.getSelf(), op.getMat2());
 }
 LogicalResult BmmOp::lowerToLinalg(Lowering &b) {
