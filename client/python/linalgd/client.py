@@ -142,9 +142,12 @@ class Client:
         """Sends a model to be compiled and returns at once.
 
         Args:
-            model: the path of a .pt2, .pt or .mlir file, an nn.Module (exported here by
-                torch.export), an ExportedProgram, or a traced ScriptModule.
-            args: example inputs. Modules and TorchScript need them; files with a signature don't.
+            model: the path of a .pt2, .pt or .mlir file, an nn.Module (an fx.GraphModule is one) or
+                another callable, exported here by torch.export, an ExportedProgram, or a traced
+                ScriptModule. A module on the meta device compiles without weights: the
+                executable asks for them by name (`Executable.unbound`, `bind`).
+            args: example inputs. Modules, callables and TorchScript need them; files with a
+                signature don't.
             kwargs: example keyword inputs.
             emit: "torch-raw", "torch", "linalg", "llvm" or "executable".
             dynamic_shapes: which sizes vary, as torch.export.export takes it.
@@ -163,7 +166,7 @@ class Client:
 
         Raises:
             InputError: an argument is wrong.
-            CaptureError: torch.export cannot export the module.
+            CaptureError: torch.export cannot export the module or callable.
             ServerUnavailable: no server answers, or it drains.
             ServerError: the server refused the job (its queue is full, the id is taken, …).
         """

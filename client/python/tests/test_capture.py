@@ -35,6 +35,22 @@ class Branches(torch.nn.Module):
         return x if x.sum() > 0 else -x
 
 
+class Tables(torch.nn.Module):
+    """Small tables that no checkpoint has: one with an initialiser, one without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("angles", torch.arange(4.0), persistent=False)
+        self.register_buffer("other", torch.arange(4.0), persistent=False)
+
+    def reset_buffers(self) -> None:
+        """Writes `angles`."""
+        self.angles.copy_(torch.arange(4.0))
+
+    def forward(self, x: Any) -> Any:
+        return x * self.angles + self.other
+
+
 def sent(server: FakeServer) -> dict[str, bytes]:
     return {blob.name: server.blobs[blob.digest] for blob in server.requests[-1].model.blobs}
 
@@ -88,7 +104,7 @@ def test_traced_module(server: FakeServer, client: linalgd.Client, tmp_path: Pat
 
 
 def test_capture_error_keeps_pytorchs_text(server: FakeServer, client: linalgd.Client) -> None:
-    with pytest.raises(linalgd.CaptureError) as caught:
+    with pytest.raises(linalgd.CaptureError, match="cannot export Branches") as caught:
         client.submit(Branches(), (torch.ones(3),))
     error = caught.value
     assert isinstance(error, linalgd.CompileError)
@@ -100,3 +116,45 @@ def test_capture_error_keeps_pytorchs_text(server: FakeServer, client: linalgd.C
     assert Path(diagnostic.location.file) == Path(__file__)
     assert error.__cause__ is not None
     assert not server.requests
+
+
+def test_hints_fit_the_problem(server: FakeServer, client: linalgd.Client) -> None:
+    def hint(*args: Any, **options: Any) -> str:
+        with pytest.raises(linalgd.CaptureError) as caught:
+            client.submit(*args, **options)
+        return caught.value.diagnostics[0].hint
+
+    assert "example inputs of a whole call" in hint(Model())
+    fixed = {"x": {1: torch.export.Dim("width")}, "scale": None}
+    assert "contradict each other" in hint(Model(), (torch.ones(4, 3),), dynamic_shapes=fixed)
+    assert "torch.compile" in hint(lambda x: x.no_such_method(), (torch.ones(1),))
+    assert not server.requests
+
+
+def test_callables(server: FakeServer, client: linalgd.Client) -> None:
+    model = Model().eval()
+
+    def function(x: Any, y: Any) -> Any:
+        return {"sum": x + model(y).sum()}
+
+    dynamic = {"x": None, "y": {0: torch.export.Dim("batch")}}
+    client.submit(function, (torch.ones(1), torch.ones(4, 3)), dynamic_shapes=dynamic)
+    assert b'"sum\\' in sent(server)["models/model.json"]
+    weight = model.linear.weight.detach().numpy().tobytes()
+    assert weight in sent(server).values()
+    client.submit(model.forward, (torch.ones(4, 3),))
+    assert b"owner.linear.weight" in sent(server)["data/weights/model_weights_config.json"]
+    client.submit(torch.fx.symbolic_trace(model, {"scale": None}), (torch.ones(4, 3),))
+    assert b"linear.weight" in sent(server)["data/weights/model_weights_config.json"]
+    with pytest.raises(linalgd.InputError, match="not Model"):
+        client.submit(Model, (torch.ones(4, 3),))
+
+
+def test_small_tables_of_a_model_without_data(server: FakeServer, client: linalgd.Client) -> None:
+    with torch.device("meta"):
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4), Tables())
+    client.submit(model, (torch.ones(2, 4),))
+    angles = torch.arange(4.0).numpy().tobytes()
+    # Only that which has an initialiser: `other` would have the same bytes.
+    assert list(sent(server).values()).count(angles) == 1
+    assert model[1].angles.is_meta
