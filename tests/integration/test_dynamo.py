@@ -68,6 +68,20 @@ def convolutions() -> nn.Module:
     )
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_gradients_of_convolutions(kind: Any, groups: int) -> None:
+    model = kind(4, 6, (3, 2), stride=(2, 1), padding=1, dilation=(1, 2), groups=groups)
+    x = torch.randn(2, 4, 9, 7, requires_grad=True)
+    results = []
+    for call in (model, compiled(model)):
+        made = call(x)
+        found = torch.autograd.grad((made * made.detach().cos()).sum(), [x, *model.parameters()])
+        results.append([made, *found])
+    for want, got in zip(*results, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
 def train(
     model: nn.Module, call: Any, batches: list[tuple[torch.Tensor, torch.Tensor]], optimizer: Any
 ) -> list[float]:
@@ -116,6 +130,14 @@ def test_training_follows_eager(client: linalgd.Client, name: str) -> None:
         torch.testing.assert_close(value, other, rtol=1e-3, atol=1e-5)
     # One graph forward and one backward, whatever the weights.
     assert client.stats().jobs_submitted - before == 2
+
+
+def test_documented_example() -> None:
+    text = (PYTHON_CLIENT.parents[1] / "docs" / "torch-compile.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0]
+    values: dict[str, Any] = {}
+    exec(compile(code, "docs/torch-compile.md", "exec"), values)
+    assert values["loss"].requires_grad
 
 
 def test_inference_with_dynamic_shapes(client: linalgd.Client) -> None:

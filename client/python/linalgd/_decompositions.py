@@ -62,42 +62,35 @@ def _convolution_backward(
     groups: int,
     output_mask: list[bool],
 ) -> Any:
-    """Gradients of a convolution as convolutions, for those without groups that don't transpose."""
-    if transposed or groups != 1:
-        return NotImplemented
-    dims = range(2, x.dim())
+    """Gradients of a convolution as convolutions."""
+    spatial = range(2, x.dim())
     of_x = of_weight = of_bias = None
     if output_mask[0]:
-        # Sizes that the strides skipped at the end.
-        rest = [
-            x.shape[i]
-            - (
+        rest = [0] * len(spatial)
+        if not transposed:  # sizes that the strides skipped at the end
+            covered = [
                 (grad.shape[i] - 1) * stride[i - 2]
                 - 2 * padding[i - 2]
                 + dilation[i - 2] * (weight.shape[i] - 1)
                 + 1
-            )
-            for i in dims
-        ]
-        of_x = _aten.convolution(grad, weight, None, stride, padding, dilation, True, rest, 1)
+                for i in spatial
+            ]
+            rest = [x.shape[i] - size for i, size in zip(spatial, covered, strict=True)]
+        of_x = _aten.convolution(grad, weight, None, stride, padding, dilation, not transposed, rest, groups)
     if output_mask[1]:
-        # Batch and channels change places; what was the stride spreads the gradient.
-        made = _aten.convolution(
-            x.transpose(0, 1),
-            grad.transpose(0, 1),
-            None,
-            dilation,
-            padding,
-            stride,
-            False,
-            [0] * len(dims),
-            1,
-        )
-        for i in dims:
+        large, small = (grad, x) if transposed else (x, grad)
+        # Batch and channels change places; the gradient is the kernel, spread by what was the stride.
+        batch, channels = large.shape[0], large.shape[1] // groups
+        image = large.reshape(batch, groups, channels, *large.shape[2:]).transpose(0, 2)
+        image = image.reshape(channels, groups * batch, *large.shape[2:])
+        zeros = [0] * len(spatial)
+        kernel = small.transpose(0, 1)
+        made = _aten.convolution(image, kernel, None, dilation, padding, stride, False, zeros, groups)
+        for i in spatial:
             made = made.narrow(i, 0, weight.shape[i])
         of_weight = made.transpose(0, 1)
     if output_mask[2]:
-        of_bias = grad.sum([0, *dims])
+        of_bias = grad.sum([0, *spatial])
     return of_x, of_weight, of_bias
 
 
