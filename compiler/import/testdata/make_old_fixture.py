@@ -33,7 +33,7 @@ class Old(torch.nn.Module):
         self.mean.add_(x.mean(0))
         scale = self.hidden * torch.tensor([1.0, 2, 3, 4])
         y = self.linear(x) + self.tied[0] + self.mean + scale
-        return {"y": y @ self.low.float().t(), "n": x.shape[0] * 2 + 1}
+        return {"y": y @ self.low.float().t(), "n": x.shape[0] * 2 + 1 + int(flag)}
 
 
 def main() -> None:
@@ -41,9 +41,8 @@ def main() -> None:
     torch.manual_seed(0)
     shapes = {"x": {0: Dim("batch", min=2, max=64)}, "flag": None}
     program = export(Old().eval(), (torch.ones(3, 4), False), dynamic_shapes=shapes)
-    for module in program.graph_module.modules():
-        for node in getattr(module, "graph").nodes:
-            node.meta.pop("stack_trace", None)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
     name = "old_" + "_".join(torch.__version__.split(".")[:2]) + ".pt2"
     save(program, HERE / name)
     print(name, len(zipfile.ZipFile(HERE / name).namelist()), "entries")
