@@ -1,5 +1,8 @@
 // Reading constants out of torch IR (matchers.h).
 #include "compiler/dialect/matchers.h"
+#include "compiler/dialect/lists.h"
+
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 
@@ -50,9 +53,24 @@ std::optional<StringRef> matchString(Value value) {
   return std::nullopt;
 }
 
+bool isListWrite(Operation *op) {
+  return isa<OperatorOp>(op) && op->getNumOperands() &&
+         isa<ListType>(op->getOperand(0).getType()) &&
+         llvm::StringSwitch<bool>(getQualifiedName(op))
+             .Cases({"aten.append.t", "aten.extend.t", "aten.insert.t", "aten.pop.t"}, true)
+             .Cases({"aten.clear.t", "aten._set_item.t", "aten.add_.t", "aten.reverse.t"}, true)
+             .Default(false);
+}
+
+bool isWrittenList(Value list) {
+  return llvm::any_of(list.getUsers(), [&](Operation *user) {
+    return isListWrite(user) && user->getOperand(0) == list;
+  });
+}
+
 std::optional<SmallVector<Value>> matchList(Value value) {
   Operation *op = strip(value).getDefiningOp();
-  if (!isa_and_present<ListConstructOp, TupleConstructOp>(op))
+  if (!isa_and_present<ListConstructOp, TupleConstructOp>(op) || isWrittenList(op->getResult(0)))
     return std::nullopt;
   return llvm::to_vector(op->getOperands());
 }

@@ -146,6 +146,9 @@ std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
 Value GraphImporter::argument(const Argument &argument, const ArgSchema &schema) {
   if (argument.isNone())
     return torch::ConstantNoneOp::create(b_);
+  // Of any type: "t", "t[]", "Any".
+  if (schema.type.starts_with("t") || schema.type == "Any")
+    return untypedArgument(argument);
   if (const ValueId *value = argument.asValue())
     if (!schema.isList || isa<torch::ListType>(valueOf(*value).getType()))
       return valueOf(*value);

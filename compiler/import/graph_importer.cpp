@@ -28,13 +28,7 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   if (failed(importArguments(function)))
     return nullptr;
   importWeights();
-  for (const Node &node : graph_.body().nodes) {
-    b_.setLoc(locationOf(node_));
-    if (failed(importNode(node)))
-      return nullptr;
-    ++node_;
-  }
-  if (failed(importOutputs()) || failed(verify(*module)))
+  if (failed(importNodes(graph_.body())) || failed(importOutputs()) || failed(verify(*module)))
     return nullptr;
   return module;
 }
@@ -169,7 +163,20 @@ Type GraphImporter::resultType(const Argument &output) {
   return b_.getType<torch::NoneType>();
 }
 
+LogicalResult GraphImporter::importNodes(const GraphBlock &block) {
+  for (const Node &node : block.nodes) {
+    b_.setLoc(locationOf(node_++));
+    if (failed(importNode(node)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult GraphImporter::importNode(const Node &node) {
+  if (node.target == "prim.If")
+    return importIf(node);
+  if (node.target == "prim.Loop")
+    return importLoop(node);
   std::vector<BlockId> blocks;
   for (const NamedArgument &input : node.inputs)
     collectBlocks(input.argument, blocks);
@@ -188,7 +195,10 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   if (!schema)
     schema = torch::lookupSchema(target);
   std::string name = concat("torch.", target);
-  if (schema && schema->results.size() == types.size()) {
+  // Of TorchScript's own ops, some belong to the dialect without being a PyTorch operator.
+  bool isStructural = !schema && node.target.starts_with("prim.") &&
+                      RegisteredOperationName::lookup(name, context_);
+  if (isStructural || (schema && schema->results.size() == types.size())) {
     OperationState state(b_.getLoc(), name, *operands, types);
     return bindResults(node, b_.create(state));
   }

@@ -44,12 +44,22 @@ private:
   llvm::LogicalResult importArguments(mlir::func::FuncOp function);
   void bindSymbolicShapes();
   void importWeights();
+  llvm::LogicalResult importNodes(const GraphBlock &block);
   llvm::LogicalResult importNode(const Node &node);
   llvm::LogicalResult importOutputs();
   llvm::LogicalResult checkOutput(const GraphOutput &output);
   llvm::LogicalResult bindResults(const Node &node, mlir::Operation *op);
   mlir::Type resultType(const Argument &output);
   mlir::Value valueOf(ValueId value) const { return values_.at(value); }
+
+  // control_flow.cpp
+  llvm::LogicalResult importIf(const Node &node);
+  llvm::LogicalResult importLoop(const Node &node);
+  llvm::LogicalResult importBlock(const GraphBlock &block, mlir::Region &region,
+                                  llvm::SmallVectorImpl<mlir::Value> &results,
+                                  mlir::TypeRange types);
+  const GraphBlock *blockOf(const Node &node, size_t input);
+  mlir::Value typedArgument(const Argument &argument, mlir::Type type);
 
   // arguments.cpp: null after an error.
   const torch::OpSchema *schemaFor(const Node &node);

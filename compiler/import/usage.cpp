@@ -12,10 +12,17 @@ bool isWeight(const GraphInput &input) {
   return input.kind != GraphInput::Kind::User && input.kind != GraphInput::Kind::Constant;
 }
 
-std::vector<ValueId> inputsOf(const Node &node) {
+// What a node takes, and what its blocks give back.
+std::vector<ValueId> inputsOf(const Graph &graph, const Node &node) {
   std::vector<ValueId> values;
-  for (const NamedArgument &input : node.inputs)
+  std::vector<BlockId> blocks;
+  for (const NamedArgument &input : node.inputs) {
     collectValues(input.argument, values);
+    collectBlocks(input.argument, blocks);
+  }
+  for (BlockId block : blocks)
+    for (const Argument &output : graph.block(block).outputs)
+      collectValues(output, values);
   return values;
 }
 
@@ -78,7 +85,7 @@ std::vector<UsedWeight> usedWeights(const Graph &graph) {
   size_t last = 0;
   forEachNode(graph, [&](const Node &node, size_t index) {
     last = index;
-    for (ValueId value : inputsOf(node))
+    for (ValueId value : inputsOf(graph, node))
       use(value, index);
   });
   for (const GraphOutput &output : graph.outputs) {

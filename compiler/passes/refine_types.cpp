@@ -1,4 +1,5 @@
 #include "compiler/passes/refine_types.h"
+#include "compiler/dialect/op_schema.h"
 #include "compiler/dialect/torch.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,6 +11,12 @@ namespace linalgd {
 static LogicalResult inferTypes(Operation *op, SmallVector<Type> &types) {
   if (auto cast = dyn_cast<torch::TensorStaticInfoCastOp>(op)) {
     types.push_back(cast.getOperand().getType());
+    return success();
+  }
+  // An in-place op returns the tensor that it writes to.
+  const torch::OpSchema *schema = torch::lookupSchema(op->getName().getStringRef());
+  if (schema && !schema->inPlaceOf.empty() && op->getNumResults() == 1) {
+    types.push_back(op->getOperand(0).getType());
     return success();
   }
   auto infer = dyn_cast<InferTypeOpInterface>(op);

@@ -6,6 +6,7 @@
 namespace linalgd {
 
 void registerPasses() {
+  mlir::registerPass([] { return createSimplifyControlPass(); });
   mlir::registerPass([] { return createFunctionalizePass(); });
   mlir::registerPass([] { return createInferTypesPass(); });
   mlir::registerPass([] { return createDecomposePass(); });

@@ -68,6 +68,7 @@ void inferOutputTypes(ImportedModel &model, const Options &options) {
   if (!module)
     return;
   PassManager pm(&context);
+  pm.addPass(createSimplifyControlPass());
   pm.addPass(createFunctionalizePass());
   pm.addPass(createInferTypesPass());
   // Some types follow only from the simpler ops: those of a list's elements.

@@ -10,6 +10,7 @@ namespace linalgd {
 namespace {
 
 void addTorchPasses(OpPassManager &pm, const StageOptions &options) {
+  pm.addPass(createSimplifyControlPass());
   pm.addPass(createFunctionalizePass());
   pm.addPass(createInferTypesPass());
   pm.addPass(createDecomposePass(options.keepOps));

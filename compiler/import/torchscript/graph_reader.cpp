@@ -47,6 +47,30 @@ std::string inputName(const jit::Value &value, size_t index) {
   return name;
 }
 
+// Whether the program writes to a list or dict: it is then an object, not just its elements.
+bool isWrittenTo(const jit::Value &container) {
+  for (const jit::Use &use : container.uses()) {
+    switch (use.user->kind()) {
+    case c10::prim::If:
+    case c10::prim::Loop:
+    case c10::prim::Return:
+      // What a block gives back may be written to under its other name.
+      if (use.user->kind() != c10::prim::Return || use.user->owningBlock()->owningNode())
+        return true;
+      continue;
+    default:
+      break;
+    }
+    const c10::FunctionSchema *schema = use.user->maybeSchema();
+    if (!schema || use.offset >= schema->arguments().size())
+      continue;
+    const c10::AliasInfo *alias = schema->arguments()[use.offset].alias_info();
+    if (alias && alias->isWrite())
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 absl::StatusOr<Graph> GraphReader::read() {
@@ -59,9 +83,8 @@ absl::StatusOr<Graph> GraphReader::read() {
   graph_.blocks.emplace_back();
   if (absl::Status status = readInputs(*source); !status.ok())
     return status;
-  for (const jit::Node *node : source->nodes())
-    if (absl::Status status = readNode(*node); !status.ok())
-      return status;
+  if (absl::Status status = readNodes(*source->block()); !status.ok())
+    return status;
   if (!unsupported_.empty())
     return absl::UnimplementedError("the TorchScript module holds " +
                                     std::to_string(unsupported_.size()) +
@@ -128,37 +151,53 @@ absl::StatusOr<GraphType> GraphReader::inputType(const InputSpec &spec) {
   return GraphType::of(std::move(type));
 }
 
+absl::Status GraphReader::readNodes(const jit::Block &block) {
+  for (const jit::Node *node : block.nodes())
+    if (absl::Status status = readNode(*node); !status.ok())
+      return status;
+  return absl::OkStatus();
+}
+
 absl::Status GraphReader::readNode(const jit::Node &node) {
   switch (node.kind()) {
   case c10::prim::Constant:
     return readConstant(node);
   case c10::prim::GetAttr:
     return readAttribute(node);
+  case c10::prim::If:
+    return readIf(node);
+  case c10::prim::Loop:
+    return readLoop(node);
   case c10::prim::ListConstruct:
+    if (isWrittenTo(*node.output()))
+      return readOperator(node);
+    [[fallthrough]];
   case c10::prim::TupleConstruct:
     readList(node);
     return absl::OkStatus();
   case c10::prim::DictConstruct:
+    if (isWrittenTo(*node.output()))
+      return readOperator(node);
     readDict(node);
     return absl::OkStatus();
   case c10::prim::ListUnpack:
-  case c10::prim::TupleUnpack: {
-    const auto *list = std::get_if<ArgumentList>(&argument(node.input()).value);
-    if (!list || list->items.size() != node.outputs().size()) {
-      refuse(node, "unpacks a container whose length is not known");
-      return absl::OkStatus();
-    }
-    std::vector<Argument> items = list->items; // binding may move the list
-    for (size_t i = 0; i < items.size(); ++i)
-      bind(node.outputs()[i], items[i]);
+  case c10::prim::TupleUnpack:
+    readUnpack(node);
     return absl::OkStatus();
-  }
+  case c10::prim::TupleIndex:
+    readTupleIndex(node);
+    return absl::OkStatus();
+  case c10::prim::unchecked_cast:
+    readCast(node);
+    return absl::OkStatus();
   default:
     return readOperator(node);
   }
 }
 
 absl::Status GraphReader::readConstant(const jit::Node &node) {
+  if (!node.output()->hasUses()) // a function that was inlined
+    return absl::OkStatus();
   std::optional<c10::IValue> value = jit::toIValue(node.output());
   if (!value) {
     refuse(node, "a constant of type " + node.output()->type()->str());
@@ -223,8 +262,8 @@ void GraphReader::readDict(const jit::Node &node) {
 
 absl::Status GraphReader::readOperator(const jit::Node &node) {
   const c10::FunctionSchema *schema = node.maybeSchema();
-  if (!node.blocks().empty() || (!schema && !node.kind().is_aten())) {
-    refuse(node, node.blocks().empty() ? "is no operator with a schema" : "is control flow");
+  if (!node.blocks().empty()) {
+    refuse(node, "is control flow of a kind that linalgd does not know");
     return absl::OkStatus();
   }
   Node out;
@@ -247,7 +286,7 @@ absl::Status GraphReader::readOperator(const jit::Node &node) {
     out.outputs.push_back(std::move(output));
   }
   out.source = location(node);
-  graph_.body().nodes.push_back(std::move(out));
+  graph_.block(block_).nodes.push_back(std::move(out));
   return absl::OkStatus();
 }
 
@@ -269,7 +308,8 @@ Argument GraphReader::result(const jit::Value &value) {
 absl::Status GraphReader::readOutputs(const jit::Graph &graph) {
   std::vector<Argument> leaves;
   const jit::Value *value = graph.outputs()[0];
-  absl::StatusOr<std::string> tree = flatten(argument(value), *value->type(), leaves);
+  absl::StatusOr<std::string> tree =
+      flatten(unpacked(argument(value), *value->type()), *value->type(), leaves);
   if (!tree.ok())
     return tree.status();
   graph_.outSpec = treeSpec(*tree);

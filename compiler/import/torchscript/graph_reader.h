@@ -32,10 +32,20 @@ private:
 
   absl::Status readInputs(const torch::jit::Graph &graph);
   absl::StatusOr<GraphType> inputType(const InputSpec &spec);
+  absl::Status readNodes(const torch::jit::Block &block);
   absl::Status readNode(const torch::jit::Node &node);
   absl::Status readConstant(const torch::jit::Node &node);
   absl::Status readAttribute(const torch::jit::Node &node);
   absl::Status readOperator(const torch::jit::Node &node);
+  // control_flow.cpp
+  absl::Status readIf(const torch::jit::Node &node);
+  absl::Status readLoop(const torch::jit::Node &node);
+  absl::StatusOr<BlockId> readBlock(const torch::jit::Block &block);
+  void readUnpack(const torch::jit::Node &node);
+  void readTupleIndex(const torch::jit::Node &node);
+  void readCast(const torch::jit::Node &node);
+  Argument unpacked(const Argument &value, const c10::Type &type);
+
   void readList(const torch::jit::Node &node);
   void readDict(const torch::jit::Node &node);
   absl::Status readOutputs(const torch::jit::Graph &graph);
@@ -53,6 +63,7 @@ private:
   const TorchScriptFile &file_;
   const Options &options_;
   Graph graph_;
+  BlockId block_ = BlockId(0); // being read
   std::unordered_map<const torch::jit::Value *, Binding> bindings_;
   std::unordered_map<std::string, ValueId> weights_; // by slot
   std::vector<GraphInput> weightInputs_;

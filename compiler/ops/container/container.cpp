@@ -1,0 +1,214 @@
+// Lists, strings and questions about values, where the answer is known.
+#include "compiler/ops/container/container.h"
+#include "compiler/ops/container/functions.h"
+
+using namespace mlir;
+
+namespace linalgd::torch {
+
+bool isContainerOp(Operation *op) {
+  return isa<GetItemTOp, LenTOp, SliceTOp, AddTOp, MulLeftTOp, ListTOp, ContainsStrListOp,
+             ContainsIntListOp, EqIntListOp, NeIntListOp, AllBoolOp, AnyBoolOp, RangeLengthOp,
+             DeriveIndexOp, IsOp, IsNotOp, AddStrOp, LenStrOp, EqStrOp, NeStrOp, DtypeOp, DeviceOp,
+             TypeOp, IsCudaOp, IsNestedOp, IsQuantizedOp, IsSparseOp, RequiresGradOp,
+             IsGradEnabledOp, IsAutocastEnabledOp, IsFloatingPointOp, IsComplexOp>(op);
+}
+
+//===-- lists ---------------------------------------------------------------------------------===//
+
+Value elementOf(Value list, Value index) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  std::optional<int64_t> position = matchInt(index);
+  if (!elements || !position || elements->empty())
+    return {};
+  std::optional<int64_t> normal = normalizeDim(*position, elements->size());
+  return normal ? (*elements)[*normal] : Value();
+}
+
+LogicalResult inferElement(Inference &r, Value list, Value index) {
+  if (Value element = elementOf(list, index))
+    return r.add(element.getType());
+  auto type = dyn_cast<ListType>(list.getType());
+  return r.add(type ? type.getContainedType() : AnyType::get(r.context));
+}
+
+Value lengthOf(TorchBuilder &b, Value list) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  return elements ? b.constInt(elements->size()) : Value();
+}
+
+static Value listLike(TorchBuilder &b, ValueRange elements, Value list) {
+  auto type = dyn_cast<ListType>(strip(list).getType());
+  return type ? b.list(elements, type.getContainedType()) : Value();
+}
+
+Value sliceOf(TorchBuilder &b, Value list, Value start, Value end, Value step) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  std::optional<int64_t> stride = matchInt(step);
+  if (!elements || !stride || *stride < 1)
+    return {};
+  int64_t size = elements->size();
+  auto bound = [&](Value value, int64_t otherwise) -> std::optional<int64_t> {
+    if (isNone(value))
+      return otherwise;
+    std::optional<int64_t> given = matchInt(value);
+    if (!given)
+      return std::nullopt;
+    return std::clamp<int64_t>(*given < 0 ? *given + size : *given, 0, size);
+  };
+  std::optional<int64_t> from = bound(start, 0), to = bound(end, size);
+  if (!from || !to)
+    return {};
+  SmallVector<Value> slice;
+  for (int64_t i = *from; i < *to; i += *stride)
+    slice.push_back((*elements)[i]);
+  return listLike(b, slice, list);
+}
+
+Value joinLists(TorchBuilder &b, Value first, Value second) {
+  std::optional<SmallVector<Value>> elements = matchList(first), more = matchList(second);
+  if (!elements || !more)
+    return {};
+  llvm::append_range(*elements, *more);
+  return listLike(b, *elements, first);
+}
+
+Value repeatList(TorchBuilder &b, Value list, Value count) {
+  constexpr int64_t kMaxLength = 1 << 16;
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  std::optional<int64_t> times = matchInt(count);
+  if (!elements || !times || *times > kMaxLength)
+    return {};
+  SmallVector<Value> repeated;
+  for (int64_t i = 0; i < *times && repeated.size() <= kMaxLength; ++i)
+    llvm::append_range(repeated, *elements);
+  return listLike(b, repeated, list);
+}
+
+Value copyList(TorchBuilder &b, Value list) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  return elements ? listLike(b, *elements, list) : Value();
+}
+
+// Whether two numbers or strings are equal, where both are constants.
+static std::optional<bool> areEqual(Value a, Value b) {
+  if (std::optional<StringRef> first = matchString(a), second = matchString(b); first && second)
+    return *first == *second;
+  if (std::optional<int64_t> first = matchInt(a), second = matchInt(b); first && second)
+    return *first == *second;
+  if (strip(a) == strip(b))
+    return true;
+  return std::nullopt;
+}
+
+Value containsItem(TorchBuilder &b, Value list, Value item) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  if (!elements)
+    return {};
+  bool known = true;
+  for (Value element : *elements) {
+    std::optional<bool> equal = areEqual(element, item);
+    if (equal == true)
+      return b.constBool(true);
+    known &= equal.has_value();
+  }
+  return known ? b.constBool(false) : Value();
+}
+
+Value compareLists(TorchBuilder &b, Value first, Value second, bool equal) {
+  std::optional<SmallVector<Value>> elements = matchList(first), others = matchList(second);
+  if (!elements || !others)
+    return {};
+  if (elements->size() != others->size())
+    return b.constBool(!equal);
+  bool known = true;
+  for (auto [x, y] : llvm::zip_equal(*elements, *others)) {
+    std::optional<bool> same = areEqual(x, y);
+    if (same == false)
+      return b.constBool(!equal);
+    known &= same.has_value();
+  }
+  return known ? b.constBool(equal) : Value();
+}
+
+Value isEvery(TorchBuilder &b, Value list, bool value) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  if (!elements)
+    return {};
+  bool known = true;
+  for (Value element : *elements) {
+    std::optional<bool> constant = matchBool(element);
+    if (constant && *constant != value)
+      return b.constBool(!value);
+    known &= constant.has_value();
+  }
+  return known ? b.constBool(value) : Value();
+}
+
+//===-- ranges, none, strings -----------------------------------------------------------------===//
+
+Value rangeLength(TorchBuilder &b, Value low, Value high, Value step) {
+  std::optional<int64_t> from = matchInt(low), to = matchInt(high), stride = matchInt(step);
+  if (stride == 1 && from == 0)
+    return high;
+  if (!from || !to || !stride || *stride == 0)
+    return {};
+  int64_t distance = *stride > 0 ? *to - *from : *from - *to;
+  int64_t length = std::abs(*stride);
+  return b.constInt(distance <= 0 ? 0 : (distance + length - 1) / length);
+}
+
+Value isSame(TorchBuilder &b, Value first, Value second, bool same) {
+  if (strip(first) == strip(second))
+    return b.constBool(same);
+  if (!isNone(second))
+    std::swap(first, second);
+  if (!isNone(second))
+    return {};
+  Value value = strip(first);
+  if (isNone(value))
+    return b.constBool(same);
+  if (isa<OptionalType, AnyType, UnionType>(value.getType()))
+    return {};
+  return b.constBool(!same);
+}
+
+static Value constString(TorchBuilder &b, const Twine &value) {
+  return ConstantStrOp::create(b, b.getStringAttr(value));
+}
+
+Value joinStrings(TorchBuilder &b, Value first, Value second) {
+  std::optional<StringRef> start = matchString(first), end = matchString(second);
+  return start && end ? constString(b, *start + *end) : Value();
+}
+
+Value lengthOfString(TorchBuilder &b, Value string) {
+  std::optional<StringRef> text = matchString(string);
+  return text ? b.constInt(text->size()) : Value();
+}
+
+Value compareStrings(TorchBuilder &b, Value first, Value second, bool equal) {
+  std::optional<StringRef> x = matchString(first), y = matchString(second);
+  return x && y ? b.constBool((*x == *y) == equal) : Value();
+}
+
+//===-- tensors -------------------------------------------------------------------------------===//
+
+Value dtypeNumber(TorchBuilder &b, Value tensor) {
+  std::optional<int64_t> kind;
+  if (Type dtype = dtypeOf(tensor))
+    kind = scalarKindFromDtype(dtype);
+  return kind ? b.constInt(*kind) : Value();
+}
+
+Value deviceType(TorchBuilder &b, Value device) {
+  std::optional<StringRef> name = matchString(device);
+  return name ? constString(b, name->split(':').first) : Value();
+}
+
+Value isOfKind(TorchBuilder &b, Value tensor, bool (*kind)(Type)) {
+  Type dtype = dtypeOf(tensor);
+  return dtype ? b.constBool(kind(dtype)) : Value();
+}
+
+} // namespace linalgd::torch
