@@ -49,13 +49,15 @@ class Executable:
     Inputs are not copied, outputs own their memory. It may be called from several threads at once.
 
     A model that writes its buffers (or its inputs) keeps doing so: the new values are in `state`,
-    and the next call sees them (inputs are written in place); such calls take turns.
+    and the next call sees them (inputs are written in place); such calls take turns. `reset`
+    goes back to where the model began, `bind` sets a buffer.
 
     Attributes:
         signature: the library's manifest; see docs/protocol.md.
         inputs: one for each leaf of (args, kwargs).
         outputs: one for each leaf of what the model returns.
-        state: by name, the last values of the buffers that the model has written.
+        state: by name, the last values of the buffers that the model has written since it was
+            loaded or reset; each call makes new ones, so what was taken from here stays as it is.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -71,9 +73,14 @@ class Executable:
         self._handle = self._library.open()
         # What is bound to the handle must live as long as it does.
         self._bound: dict[str, tuple[_abi.ManagedTensor, Any]] = {}
+        self._given: dict[str, Any] = {}  # the arrays that `bind` was given
         self.state: dict[str, Any] = {}
         self._turn = threading.Lock()
-        weakref.finalize(self, _close, self._library, self._handle, self._bound).atexit = False
+        self._close_at_end()
+
+    def _close_at_end(self) -> None:
+        self._closing = weakref.finalize(self, _close, self._library, self._handle, self._bound)
+        self._closing.atexit = False
 
     def _read_signature(self) -> None:
         signature = self.signature
@@ -112,12 +119,28 @@ class Executable:
         """
         if slot not in self._slots:
             raise InputError(f"the executable has no weight {slot!r}")
+        self._given[slot] = self._bind(slot, value)
+        self.state.pop(slot, None)
+
+    def _bind(self, slot: str, value: Any) -> Any:
         dtype = DTYPES[self._slots[slot]["dtype"]]
         array = _as_array(value, dtype, f"the weight {slot!r}")
         array = np.require(array, requirements=["C", "A"])
         tensor = _abi.borrow_array(array, dtype)
         self._library.bind(self._handle, slot, tensor)
         self._bound[slot] = (tensor, array)
+        return array
+
+    def reset(self) -> None:
+        """Forgets what the model has written: its buffers are again as they were saved, or bound."""
+        with self._turn:
+            handle = self._library.open()
+            self._closing()
+            self._handle, self._bound = handle, {}
+            self._close_at_end()
+            self.state.clear()
+            for slot, array in self._given.items():
+                self._bind(slot, array)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the model.
@@ -213,7 +236,7 @@ class Executable:
         values = made[len(made) - len(self._state) :]
         for entry, value in zip(self._state, values, strict=True):
             if entry.get("slot") is not None:
-                self.bind(entry["slot"], value)
+                self._bind(entry["slot"], value)
                 self.state[entry["slot"]] = value
             else:
                 _write_back(leaves[entry["input"]], value)

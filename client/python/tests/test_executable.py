@@ -145,6 +145,22 @@ def test_state_is_kept_and_inputs_are_written(libraries: Libraries) -> None:
     assert y.tolist() == [4, 4]
 
 
+def test_state_is_taken_reset_and_set(libraries: Libraries) -> None:
+    executable = linalgd.load(libraries("counter"))
+    x = np.array([10, 20])
+    executable(x)
+    executable(x)
+    taken = dict(executable.state)
+    executable.reset()
+    assert executable.state == {}
+    assert int(executable(x)) == 1
+    executable.bind("count", taken["count"])
+    assert [int(executable(x)) for _ in range(2)] == [3, 4]
+    executable.reset()  # to what was bound
+    assert int(executable(x)) == 3
+    assert int(taken["count"]) == 2
+
+
 @pytest.mark.parametrize("name", DTYPES)
 def test_every_dtype(libraries: Libraries, name: str) -> None:
     torch = pytest.importorskip("torch")
