@@ -196,6 +196,20 @@ def test_graph_breaks_views_and_layouts() -> None:
             assert got[name].stride() == want[name].stride()
 
 
+def test_strides_over_memory() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return (x * 2).as_strided((3, 2), (2, 1), 1).sin()
+
+    x = torch.randn(2, 4, requires_grad=True)
+    call = compiled(function)
+    torch.testing.assert_close(call(x), function(x))
+    got, want = (torch.autograd.grad(f(x).sum(), x)[0] for f in (call, function))
+    torch.testing.assert_close(got, want)
+    torch._dynamo.reset()
+    with pytest.raises(Exception, match="make it contiguous"):
+        compiled(lambda x: (x.t() * 2).as_strided((3, 2), (2, 1), 1))(x.detach())
+
+
 SCRIPT = """
 import torch, linalgd
 torch.manual_seed(1)

@@ -27,6 +27,7 @@ def table() -> dict[Any, Callable[..., Any]]:
         **get_decompositions(_PYTORCHS),
         _aten.native_dropout.default: _native_dropout,
         _aten.max_pool2d_with_indices_backward.default: _max_pool2d_backward,
+        _aten.as_strided_scatter.default: _as_strided_scatter,
         _aten.convolution_backward.default: _convolution_backward,
         _aten._transformer_encoder_layer_fwd.default: _transformer_encoder_layer,
     }
@@ -47,6 +48,19 @@ def _max_pool2d_backward(grad: Any, x: Any, *rest: Any) -> Any:
     indices = rest[-1]
     flat = x.new_zeros(x.shape).flatten(-2)
     return flat.scatter_add(-1, indices.flatten(-2), grad.flatten(-2)).view(x.shape)
+
+
+def _as_strided_scatter(
+    x: Any, src: Any, size: list[int], stride: list[int], offset: int | None = None
+) -> Any:
+    """Writes at the places of the flat tensor, for one that is laid out in order."""
+    if not x.is_contiguous():
+        return NotImplemented
+    places = torch.full([1] * len(size), offset or 0, dtype=torch.int64, device=x.device)
+    for dim, (count, step) in enumerate(zip(size, stride, strict=True)):
+        along = torch.arange(count, device=x.device) * step
+        places = places + along.view([-1 if i == dim else 1 for i in range(len(size))])
+    return x.reshape(-1).index_put([places.reshape(-1)], src.reshape(-1)).view(x.shape)
 
 
 def _convolution_backward(

@@ -117,7 +117,13 @@ def _compile(
     return boxed
 
 
-def _executable(options: BackendOptions, module: torch.fx.GraphModule) -> Executable:
+def _check(module: torch.fx.GraphModule) -> None:
+    """Refuses what the graph's values do not tell.
+
+    Raises:
+        InputError: a tensor is on another device.
+        CaptureError: strides go over memory that is not in order: executables have no other.
+    """
     for node in module.graph.nodes:
         example = node.meta.get("val")
         if isinstance(example, torch.Tensor) and example.device.type != "cpu":
@@ -125,6 +131,17 @@ def _executable(options: BackendOptions, module: torch.fx.GraphModule) -> Execut
                 f"{node.name} is on {example.device}: executables of linalgd run on the CPU; "
                 "move the model and its inputs there"
             )
+        if node.target is torch.ops.aten.as_strided.default:
+            base = node.args[0].meta["val"]
+            if not base.is_contiguous():
+                raise CaptureError(
+                    f"as_strided reads a tensor of strides {tuple(base.stride())}: make it contiguous before",
+                    code="UNIMPLEMENTED",
+                )
+
+
+def _executable(options: BackendOptions, module: torch.fx.GraphModule) -> Executable:
+    _check(module)
     program = _program(module)
     address = options.address or os.environ.get("LINALGD_ADDRESS") or DEFAULT_ADDRESS
     away = _away.get(address)
