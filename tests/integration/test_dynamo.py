@@ -196,6 +196,21 @@ def test_graph_breaks_views_and_layouts() -> None:
             assert got[name].stride() == want[name].stride()
 
 
+def test_constants_of_a_graph() -> None:
+    table = torch.arange(4.0)
+
+    def function(x: torch.Tensor, count: int, flag: bool) -> Any:
+        y = x * torch.tensor([1.0, 2.0, 3.0, 4.0]) + table * count
+        return (y, y.shape[0] * 2, count) if flag else y
+
+    call = compiled(function)
+    for count in (3, 4, 5):
+        x = torch.randn(count, 4)
+        got, want = call(x, count, True), function(x, count, True)
+        torch.testing.assert_close(got[0], want[0])
+        assert got[1:] == want[1:]
+
+
 def test_strides_over_memory() -> None:
     def function(x: torch.Tensor) -> torch.Tensor:
         return (x * 2).as_strided((3, 2), (2, 1), 1).sin()

@@ -32,9 +32,9 @@ def exported(module: torch.fx.GraphModule) -> ExportedProgram:
     result = graph.graph_copy(module.graph, {})
     graph.output(tuple(result))
     root = torch.fx.GraphModule(module, graph)
-    constants = _lift_constants(root)
     for node in root.graph.nodes:
         node.meta = _travelling(node.meta)
+    constants = _lift_constants(root)
     root.graph.lint()
     placeholders = root.graph.find_nodes(op="placeholder")
     inputs = [_input_spec(node, constants) for node in placeholders]
@@ -115,8 +115,7 @@ def _lift_constants(root: torch.fx.GraphModule) -> dict[str, Any]:
     constants: dict[str, Any] = {}
     made: dict[str, torch.fx.Node] = {}
     for node in root.graph.find_nodes(op="get_attr"):
-        value = root.get_parameter(node.target) if node.target in dict(root.named_parameters()) else None
-        value = getattr(root, node.target, None) if value is None else value
+        value = getattr(root, node.target, None)
         if not isinstance(value, torch.Tensor):
             continue  # the body of a higher-order op
         if node.target not in made:

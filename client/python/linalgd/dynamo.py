@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
 from torch._dynamo.backends.common import aot_autograd
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from linalgd import _decompositions, _fx
@@ -107,7 +108,9 @@ def _compile(
 ) -> Callable[..., Any]:
     """One graph of AOTAutograd to a boxed callable: it takes a list of inputs, which it empties."""
     try:
-        call: Callable[..., Any] = _Compiled(options, module)
+        # PyTorch calls in the middle of its tracing, where tensors have no data.
+        with unset_fake_temporarily():
+            call: Callable[..., Any] = _Compiled(options, module)
     except LinalgdError as error:
         if options.fallback != "eager":
             raise
