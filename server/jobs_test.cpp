@@ -342,8 +342,9 @@ TEST_F(JobsTest, JobTimeouts) {
   options_.workers = 1;
   start();
   v1::SubmitRequest slow = request("a", "torch hang");
-  slow.mutable_timeout()->set_nanos(300'000'000);
+  slow.mutable_timeout()->set_seconds(2); // enough to get to the step on a loaded machine
   ASSERT_TRUE(trySubmit(slow).ok());
+  waitForStep("a", "torch");
   v1::SubmitRequest waiting = request("b", "key b");
   waiting.mutable_timeout()->set_nanos(100'000'000);
   ASSERT_TRUE(trySubmit(waiting).ok());

@@ -150,6 +150,8 @@ size_t JsonPlace::size() const {
   return value_->size();
 }
 
+bool JsonPlace::isBoolean() const { return value_ && value_->is_boolean(); }
+
 int64_t JsonPlace::integer() const {
   bool fits = value_ && value_->is_number_integer() &&
               !(value_->is_number_unsigned() &&

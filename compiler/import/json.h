@@ -38,6 +38,7 @@ public:
   void eachItem(const std::function<void(const JsonPlace &)> &read) const;
   size_t size() const; // of an array
 
+  bool isBoolean() const;
   int64_t integer() const;
   bool boolean() const;
   double number() const; // also "Infinity", "-Infinity" and "NaN" as strings

@@ -9,18 +9,19 @@ namespace linalgd {
 namespace {
 
 constexpr std::string_view kModels = "models/";
-constexpr int64_t kSchemaMajor = 8;
+constexpr int64_t kOldestSchemaMajor = 7, kSchemaMajor = 8;
 
 std::string_view trimmed(std::string_view text) {
   llvm::StringRef result = llvm::StringRef(text).trim();
   return {result.data(), result.size()};
 }
 
-// Checks the archive's own version files; an archive of before PyTorch 2.8 has another layout.
+// Of PyTorch 2.7 and before, which has no folders and no version files of its own.
+constexpr std::string_view kFlatProgram = "serialized_exported_program.json";
+constexpr std::string_view kFlatWeights[] = {"serialized_state_dict.pt", "serialized_constants.pt"};
+
+// Checks the archive's own version files.
 absl::Status checkLayout(const ModelFiles &files) {
-  if (!files.contains("archive_format") && files.contains("serialized_exported_program.json"))
-    return absl::UnimplementedError("the model was saved by PyTorch 2.7 or older; load it and save "
-                                    "it again with torch.export of 2.9 or newer");
   auto format = files.get("archive_format");
   if (!format.ok())
     return format.status();
@@ -59,30 +60,46 @@ void readProgram(const JsonPlace &program, const Pt2Weights &weights, Graph &gra
                      "verifiers", "torch_version", "guards_code"});
   JsonPlace version = program["schema_version"];
   JsonPlace major = version["major"];
-  if (int64_t number = major.integer(); number != kSchemaMajor)
+  if (int64_t number = major.integer(); number < kOldestSchemaMajor || number > kSchemaMajor)
     return major.unsupported(concat("the export schema has version ", number,
-                                    "; this linalgd reads version ", kSchemaMajor));
+                                    "; this linalgd reads versions ", kOldestSchemaMajor, " and ",
+                                    kSchemaMajor));
   Pt2GraphReader(graph, weights).read(program["graph_module"], program["range_constraints"]);
 }
 
 } // namespace
 
 bool isPt2(const ModelFiles &files) {
-  return files.contains("archive_format") || files.contains("serialized_exported_program.json") ||
+  return files.contains("archive_format") || files.contains(kFlatProgram) ||
          files.contains("models/model.json");
 }
 
 absl::StatusOr<Graph> readPt2(const ModelFiles &files) {
-  if (absl::Status status = checkLayout(files); !status.ok())
-    return status;
-  absl::StatusOr<std::string> name = findModel(files);
-  if (!name.ok())
-    return name.status();
-  absl::StatusOr<Pt2Weights> weights = Pt2Weights::read(files, *name);
+  bool flat = !files.contains("archive_format") && files.contains(kFlatProgram);
+  std::string path(kFlatProgram);
+  absl::StatusOr<Pt2Weights> weights;
+  if (flat) {
+    weights = Pt2Weights::readPickled(files, kFlatWeights);
+  } else {
+    if (absl::Status status = checkLayout(files); !status.ok())
+      return status;
+    absl::StatusOr<std::string> name = findModel(files);
+    if (!name.ok())
+      return name.status();
+    path = concat(kModels, *name, ".json");
+    // PyTorch 2.8 has this layout, and pickles.
+    std::string pickles[] = {concat("data/weights/", *name, ".pt"),
+                             concat("data/constants/", *name, ".pt")};
+    std::string_view pickled[] = {pickles[0], pickles[1]};
+    weights = files.contains(pickled[0]) ? Pt2Weights::readPickled(files, pickled)
+                                         : Pt2Weights::read(files, *name);
+  }
   if (!weights.ok())
     return weights.status();
-  std::string path = concat(kModels, *name, ".json");
-  auto document = JsonDocument::parse(path, files.find(path)->bytes);
+  absl::StatusOr<ModelFile> program = files.get(path);
+  if (!program.ok())
+    return program.status();
+  auto document = JsonDocument::parse(path, program->bytes);
   if (!document.ok())
     return document.status();
   Graph graph;

@@ -25,8 +25,8 @@ std::string_view literalTag(TypeKind kind) {
 
 Argument readLiteral(TypeKind kind, const JsonPlace &place) {
   switch (kind) {
-  case TypeKind::Int:
-    return {place.integer()};
+  case TypeKind::Int: // PyTorch 2.5 took a bool for an int
+    return place.isBoolean() ? Argument{place.boolean()} : Argument{place.integer()};
   case TypeKind::Float:
     return {place.number()};
   case TypeKind::Bool:

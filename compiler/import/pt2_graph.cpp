@@ -60,8 +60,9 @@ void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeCo
   Scope scope{graph, BlockId(0), {}, std::nullopt};
   JsonPlace signature = graphModule["signature"];
   signature.allowOnly({"input_specs", "output_specs"});
-  signature["input_specs"].eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
-  checkCount(graph["inputs"], graph_.inputs.size(), "inputs");
+  JsonPlace inputSpecs = signature["input_specs"];
+  inputSpecs.eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
+  checkCount(graph["inputs"], inputSpecs.size(), "inputs");
   readNodes(scope);
   signature["output_specs"].eachItem([&](const JsonPlace &spec) { readOutputSpec(spec, scope); });
   checkCount(graph["outputs"], graph_.outputs.size(), "outputs");
@@ -129,6 +130,13 @@ void Pt2GraphReader::readWeightInput(GraphInput::Kind kind, const JsonPlace &arg
   argument.allowOnly({"name"});
   JsonPlace name = argument["name"];
   std::string slot(slotPlace.string());
+  // Before PyTorch 2.6, a tied weight is given several times under one name.
+  if (graph_.weights.contains(slot))
+    for (const GraphInput &known : graph_.inputs)
+      if (known.name == slot && known.kind == kind) {
+        scope.values.emplace(name.string(), *known.value);
+        return;
+      }
   ValueId value = define(TypeKind::Tensor, name, scope);
   if (argument.failed())
     return;

@@ -1,5 +1,6 @@
 #include "compiler/import/pt2_weights.h"
 
+#include "compiler/import/pickle.h"
 #include "compiler/import/text.h"
 
 #include <algorithm>
@@ -66,6 +67,35 @@ std::optional<uint64_t> reachedBytes(const Pt2TensorMeta &meta) {
   return empty ? 0 : static_cast<uint64_t>(bytes);
 }
 
+// Why a tensor cannot be in a storage; empty where it can.
+std::string storageProblem(const Pt2TensorMeta &meta, uint64_t storageBytes) {
+  if (meta.storageOffset < 0 || meta.sizes.size() > kMaxRank)
+    return "its place in its storage is absurd";
+  for (size_t i = 0; i < meta.sizes.size(); ++i)
+    if (meta.sizes[i] < 0 || meta.strides[i] < 0)
+      return "its sizes or strides are negative";
+  std::optional<uint64_t> needed = reachedBytes(meta);
+  if (!needed)
+    return "the tensor's sizes are absurd: its bytes do not fit into 63 bits";
+  uint64_t elementBytes = dtypeBytes(meta.dtype), elements = 1;
+  for (int64_t size : meta.sizes)
+    elements *= static_cast<uint64_t>(size);
+  if (elements * elementBytes > kMaxExpansion * std::max(storageBytes, kMinExpanded))
+    return concat("the tensor repeats a storage of ", storageBytes, " bytes to ", elements,
+                  " elements");
+  if (*needed > storageBytes || storageBytes % elementBytes != 0)
+    return concat("the tensor needs ", *needed, " bytes of ", dtypeName(meta.dtype),
+                  ", its storage has ", storageBytes);
+  return "";
+}
+
+void describeWeight(const Pt2TensorMeta &meta, const ModelFile &file, Weight &weight) {
+  weight.blob = file.blob;
+  weight.offset = file.offset;
+  weight.storageBytes = file.bytes.size();
+  weight.storageOffset = static_cast<uint64_t>(meta.storageOffset) * dtypeBytes(meta.dtype);
+}
+
 void readPayload(const ModelFiles &files, std::string_view directory, const JsonPlace &payload,
                  Weight &weight) {
   payload.allowOnly({"path_name", "is_param", "use_pickle", "tensor_meta"});
@@ -79,28 +109,18 @@ void readPayload(const ModelFiles &files, std::string_view directory, const Json
   weight.dtype = meta.dtype;
   weight.shape = meta.sizes;
   weight.strides = meta.strides;
-  std::optional<uint64_t> needed = reachedBytes(meta);
-  if (!needed)
-    return metaPlace.fail("the tensor's sizes are absurd: its bytes do not fit into 63 bits");
   const ModelFile *file = files.find(concat(directory, path));
-  if (meta.onMetaDevice || (file && file->bytes.empty() && *needed > 0)) {
-    weight.bound = false; // exported without data, on the meta device or as fake tensors
+  // Exported without data, on the meta device or as fake tensors.
+  std::optional<uint64_t> needed = reachedBytes(meta);
+  if (meta.onMetaDevice || (file && file->bytes.empty() && needed.value_or(0) > 0)) {
+    weight.bound = false;
     return;
   }
   if (!file)
     return payload.fail(concat("the archive has no file ", directory, path));
-  uint64_t elementBytes = dtypeBytes(meta.dtype);
-  uint64_t elements = static_cast<uint64_t>(weight.numElements());
-  if (elements * elementBytes > kMaxExpansion * std::max(file->bytes.size(), kMinExpanded))
-    return metaPlace.fail(concat("the tensor repeats a storage of ", file->bytes.size(),
-                                 " bytes to ", elements, " elements"));
-  if (*needed > file->bytes.size() || file->bytes.size() % elementBytes != 0)
-    return metaPlace.fail(concat("the tensor needs ", *needed, " bytes of ", dtypeName(meta.dtype),
-                                 ", its storage ", path, " has ", file->bytes.size()));
-  weight.blob = file->blob;
-  weight.offset = file->offset;
-  weight.storageBytes = file->bytes.size();
-  weight.storageOffset = static_cast<uint64_t>(meta.storageOffset) * elementBytes;
+  if (std::string problem = storageProblem(meta, file->bytes.size()); !problem.empty())
+    return metaPlace.fail(problem);
+  describeWeight(meta, *file, weight);
 }
 
 } // namespace
@@ -138,6 +158,66 @@ absl::StatusOr<Pt2Weights> Pt2Weights::read(const ModelFiles &files, std::string
   if (!status.ok())
     return status;
   return weights;
+}
+
+absl::StatusOr<Pt2Weights> Pt2Weights::readPickled(const ModelFiles &files,
+                                                   std::span<const std::string_view> paths) {
+  Pt2Weights weights;
+  for (std::string_view path : paths) {
+    absl::StatusOr<ModelFile> file = files.get(path);
+    if (!file.ok())
+      return file.status();
+    if (file->bytes.empty())
+      continue;
+    if (absl::Status status = weights.addPickled(*file); !status.ok())
+      return absl::Status(status.code(), concat(path, ": ", std::string(status.message())));
+  }
+  return weights;
+}
+
+// A file of torch.save: a ZIP archive of a pickle, data.pkl, and the storages it speaks of, data/N.
+absl::Status Pt2Weights::addPickled(const ModelFile &archive) {
+  absl::StatusOr<std::vector<ArchiveEntry>> entries = readArchive(archive.bytes);
+  if (!entries.ok())
+    return entries.status();
+  std::map<std::string_view, ModelFile> inner;
+  for (const ArchiveEntry &entry : *entries)
+    if (!entry.compressed) // the name without the folder at the root
+      inner[entry.name.substr(entry.name.find('/') + 1)] = {
+          archive.bytes.substr(entry.offset, entry.size), archive.blob,
+          archive.offset + entry.offset, false};
+  auto pickle = inner.find("data.pkl");
+  if (pickle == inner.end())
+    return absl::InvalidArgumentError("it has no data.pkl");
+  if (auto order = inner.find("byteorder"); order != inner.end() && order->second.bytes != "little")
+    return absl::UnimplementedError("the byte order of the weights is not 'little'");
+  auto tensors = readPickledTensors(pickle->second.bytes);
+  if (!tensors.ok())
+    return tensors.status();
+  for (const auto &[slot, tensor] : *tensors) {
+    Pt2TensorMeta meta{tensor.dtype, tensor.sizes, tensor.strides, tensor.storageOffset};
+    auto storage = inner.find(concat("data/", tensor.storage));
+    auto problem = [&](std::string_view what) {
+      return absl::InvalidArgumentError(concat("'", escaped(slot), "': ", what));
+    };
+    if (meta.sizes.size() != meta.strides.size())
+      return problem("it has other numbers of sizes and of strides");
+    Weight weight;
+    weight.slot = slot;
+    weight.dtype = meta.dtype;
+    weight.shape = meta.sizes;
+    weight.strides = meta.strides;
+    weight.bound = tensor.device != "meta";
+    if (weight.bound && storage == inner.end())
+      return problem(concat("there is no storage data/", escaped(tensor.storage)));
+    if (weight.bound) {
+      if (std::string what = storageProblem(meta, storage->second.bytes.size()); !what.empty())
+        return problem(what);
+      describeWeight(meta, storage->second, weight);
+    }
+    weights_.insert_or_assign(slot, std::move(weight));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Pt2Weights::readTable(const ModelFiles &files, std::string_view table,

@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 
+#include <span>
+
 namespace linalgd {
 
 // torch.export's TensorMeta with sizes that are numbers.
@@ -28,9 +30,13 @@ int64_t readPt2Size(const JsonPlace &place);
 class Pt2Weights {
 public:
   static absl::StatusOr<Pt2Weights> read(const ModelFiles &files, std::string_view name);
+  // The same from files of torch.save, as PyTorch wrote them before 2.9.
+  static absl::StatusOr<Pt2Weights> readPickled(const ModelFiles &files,
+                                                std::span<const std::string_view> paths);
   const Weight *find(std::string_view slot) const;
 
 private:
+  absl::Status addPickled(const ModelFile &archive);
   absl::Status readTable(const ModelFiles &files, std::string_view table,
                          std::string_view directory);
   std::map<std::string, Weight, std::less<>> weights_;

@@ -69,7 +69,7 @@ public:
       : text_(text), rest_(text), resolve_(resolve) {}
 
   absl::StatusOr<ExpressionPtr> parse() {
-    ExpressionPtr result = expression(0);
+    ExpressionPtr result = infix(0, 0);
     skipSpace();
     if (result && !rest_.empty())
       result = fail("unexpected text after the expression");
@@ -183,10 +183,16 @@ private:
   }
 
   ExpressionPtr constant(std::string_view name) {
-    if (name == "true" || name == "false") {
+    if (isSymbolName(name)) {
+      auto result = std::make_shared<Expression>();
+      result->kind = Expression::Kind::Symbol;
+      result->symbol = resolve_(name);
+      return result;
+    }
+    if (name == "true" || name == "false" || name == "True" || name == "False") {
       auto result = std::make_shared<Expression>();
       result->kind = Expression::Kind::Boolean;
-      result->integer = name == "true";
+      result->integer = name == "true" || name == "True";
       return result;
     }
     return fail(concat("unknown name '", escaped(name), "'"));
@@ -211,7 +217,113 @@ private:
     return call(name, depth);
   }
 
+  // What PyTorch wrote before 2.6 (schema 7) is str, not srepr: operators between symbols' bare
+  // names. No text is both.
+  struct Operator {
+    std::string_view text, callee;
+    int precedence;
+  };
+  static constexpr Operator kInfix[] = {{"**", "Pow", 6},
+                                        {"//", "FloorDiv", 5},
+                                        {"<=", "LessThan", 3},
+                                        {">=", "GreaterThan", 3},
+                                        {"<", "StrictLessThan", 3},
+                                        {">", "StrictGreaterThan", 3},
+                                        {"|", "Or", 1},
+                                        {"&", "And", 2},
+                                        {"+", "Add", 4},
+                                        {"-", "-", 4},
+                                        {"*", "Mul", 5},
+                                        {"/", "/", 5},
+                                        {"%", "Mod", 5}};
+
+  ExpressionPtr infix(int least, int depth) {
+    ExpressionPtr left = operand(depth);
+    while (left) {
+      skipSpace();
+      const auto *found =
+          std::find_if(std::begin(kInfix), std::end(kInfix),
+                       [&](const Operator &o) { return rest_.substr(0, o.text.size()) == o.text; });
+      if (found == std::end(kInfix) || found->precedence < least)
+        break;
+      rest_.remove_prefix(found->text.size());
+      // ** binds to the right, all else to the left.
+      bool rightward = found->callee == "Pow";
+      ExpressionPtr right = infix(found->precedence + (rightward ? 0 : 1), depth + 1);
+      left = right ? combine(found->callee, left, right) : nullptr;
+    }
+    return left;
+  }
+
+  static ExpressionPtr make(std::string_view callee, std::vector<ExpressionPtr> arguments) {
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Call;
+    result->callee = std::string(callee);
+    result->arguments = std::move(arguments);
+    return result;
+  }
+
+  static ExpressionPtr negative(const ExpressionPtr &value) {
+    return value->kind == Expression::Kind::Integer ? makeInteger(-value->integer)
+                                                    : make("Mul", {makeInteger(-1), value});
+  }
+
+  static ExpressionPtr combine(std::string_view callee, const ExpressionPtr &left,
+                               const ExpressionPtr &right) {
+    if (callee == "-")
+      return make("Add", {left, negative(right)});
+    if (callee != "/")
+      return make(callee, {left, right});
+    bool isRational = left->kind == Expression::Kind::Integer &&
+                      right->kind == Expression::Kind::Integer && right->integer != 0;
+    return isRational ? make("Rational", {left, right})
+                      : make("Mul", {left, make("Pow", {right, makeInteger(-1)})});
+  }
+
+  ExpressionPtr operand(int depth) {
+    if (depth > kMaxDepth)
+      return fail(concat("more than ", kMaxDepth, " levels of nesting"));
+    if (accept('-')) {
+      ExpressionPtr value = infix(5, depth + 1);
+      return value ? negative(value) : nullptr;
+    }
+    if (accept('~')) {
+      ExpressionPtr value = infix(6, depth + 1);
+      return value ? make("Not", {value}) : nullptr;
+    }
+    if (accept('(')) {
+      ExpressionPtr value = infix(0, depth + 1);
+      return !value || accept(')') ? value : fail("expected ')'");
+    }
+    skipSpace();
+    if (!rest_.empty() && std::isdigit(static_cast<unsigned char>(rest_.front())))
+      return numeral();
+    return expression(depth);
+  }
+
+  ExpressionPtr numeral() {
+    std::string_view digits =
+        takeWhile([](unsigned char c) { return std::isdigit(c) || c == '.'; });
+    int64_t value = 0;
+    if (!llvm::StringRef(digits).getAsInteger(10, value))
+      return makeInteger(value);
+    auto result = std::make_shared<Expression>();
+    result->kind = Expression::Kind::Float;
+    if (llvm::StringRef(digits).getAsDouble(result->real))
+      return fail("expected a number");
+    return result;
+  }
+
+  // A letter or two and a number: s0, u1, zf2.
+  static bool isSymbolName(std::string_view name) {
+    size_t letters = std::min(name.find_first_not_of("suzf"), name.size());
+    return letters > 0 && letters <= 2 && letters < name.size() &&
+           name.find_first_not_of("0123456789", letters) == std::string_view::npos;
+  }
+
   ExpressionPtr call(std::string_view name, int depth) {
+    if (name == "Eq" || name == "Ne")
+      name = name == "Eq" ? "Equality" : "Unequality";
     if (std::find(std::begin(kCallees), std::end(kCallees), name) == std::end(kCallees) &&
         name.substr(0, 14) != "OpaqueUnaryFn_")
       return fail(concat("unknown function '", escaped(name), "'"));
@@ -221,7 +333,7 @@ private:
     if (accept(')'))
       return result;
     do {
-      ExpressionPtr argument = expression(depth + 1);
+      ExpressionPtr argument = infix(0, depth + 1);
       if (!argument)
         return nullptr;
       result->arguments.push_back(std::move(argument));

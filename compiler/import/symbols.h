@@ -36,7 +36,8 @@ using ExpressionPtr = std::shared_ptr<const Expression>;
 using SymbolResolver = std::function<uint32_t(std::string_view name)>;
 
 // Parses srepr text such as "Add(Symbol('s77', positive=True, integer=True), Integer(1))" by
-// recursive descent of bounded depth; nothing is evaluated. Errors quote the place.
+// recursive descent of bounded depth; nothing is evaluated. "s77 + 1", as PyTorch 2.5 wrote it, is
+// understood, too. Errors quote the place.
 absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text, const SymbolResolver &resolve);
 
 // "s0 + 1", "2*s0", "Max(s0, 4)".

@@ -1,0 +1,424 @@
+#include "compiler/import/pickle.h"
+
+#include "compiler/import/text.h"
+
+#include "absl/status/status.h"
+
+#include <cstring>
+#include <optional>
+
+namespace linalgd {
+namespace {
+
+constexpr size_t kMaxBytes = size_t(256) << 20;
+// What is remembered can be used again and again: what is copied from there is bounded.
+constexpr size_t kMaxParts = 64;
+constexpr size_t kMaxText = 4096;
+
+enum class Kind : uint8_t {
+  None,
+  Integer, // and booleans
+  String,
+  Sequence, // tuple or list
+  Dict,
+  Global,
+  Storage,
+  Tensor,
+  Opaque,
+};
+
+using Ref = uint32_t; // index into the arena
+
+struct Object {
+  Kind kind = Kind::None;
+  int64_t integer = 0;       // Integer
+  std::string_view text;     // String, Global ("module\nname")
+  std::vector<Ref> elements; // Sequence; Dict: keys and values in turn; Storage: its description
+  size_t tensor = 0;         // Tensor: index
+};
+
+std::optional<DType> dtypeOfName(std::string_view name) {
+  static constexpr struct {
+    std::string_view storage;
+    DType dtype;
+  } kStorages[] = {{"FloatStorage", DType::Float32},
+                   {"DoubleStorage", DType::Float64},
+                   {"HalfStorage", DType::Float16},
+                   {"BFloat16Storage", DType::BFloat16},
+                   {"LongStorage", DType::Int64},
+                   {"IntStorage", DType::Int32},
+                   {"ShortStorage", DType::Int16},
+                   {"CharStorage", DType::Int8},
+                   {"ByteStorage", DType::UInt8},
+                   {"BoolStorage", DType::Bool},
+                   {"ComplexFloatStorage", DType::Complex64},
+                   {"ComplexDoubleStorage", DType::Complex128}};
+  if (!name.starts_with("torch\n"))
+    return std::nullopt;
+  name.remove_prefix(6);
+  for (const auto &[storage, dtype] : kStorages)
+    if (name == storage)
+      return dtype;
+  return parseDType(name);
+}
+
+class Unpickler {
+public:
+  explicit Unpickler(std::string_view bytes) : bytes_(bytes) {}
+
+  absl::StatusOr<std::map<std::string, PickledTensor>> run() {
+    while (error_.empty() && !stopped_)
+      step();
+    if (!error_.empty())
+      return absl::InvalidArgumentError(
+          concat("the pickle cannot be read: ", error_, " at byte ", at_));
+    std::map<std::string, PickledTensor> result;
+    if (stack_.empty() || arena_[stack_.back()].kind != Kind::Dict)
+      return absl::InvalidArgumentError("the pickle is no dictionary");
+    const std::vector<Ref> &items = arena_[stack_.back()].elements;
+    for (size_t i = 0; i + 1 < items.size(); i += 2) {
+      const Object &key = arena_[items[i]], &value = arena_[items[i + 1]];
+      if (key.kind == Kind::String && key.text.size() <= kMaxText && value.kind == Kind::Tensor)
+        result.insert_or_assign(std::string(key.text), tensors_[value.tensor]);
+    }
+    return result;
+  }
+
+private:
+  void fail(std::string_view what) {
+    if (error_.empty())
+      error_ = what;
+  }
+
+  std::string_view take(uint64_t count) {
+    if (count > bytes_.size() - at_) {
+      fail("it is truncated");
+      return {};
+    }
+    std::string_view result = bytes_.substr(at_, count);
+    at_ += count;
+    return result;
+  }
+  template <typename T> T number() {
+    T value = 0;
+    std::string_view raw = take(sizeof value);
+    if (raw.size() == sizeof value)
+      std::memcpy(&value, raw.data(), sizeof value);
+    return value;
+  }
+  void line() {
+    size_t end = bytes_.find('\n', at_);
+    if (end == std::string_view::npos)
+      return fail("it is truncated");
+    at_ = end + 1;
+  }
+
+  void push(Object object) {
+    stack_.push_back(static_cast<Ref>(arena_.size()));
+    arena_.push_back(std::move(object));
+  }
+  void pushText(Kind kind, std::string_view text) {
+    Object object{kind};
+    object.text = text;
+    push(std::move(object));
+  }
+  void pushInteger(int64_t value) {
+    Object object{Kind::Integer};
+    object.integer = value;
+    push(std::move(object));
+  }
+  Ref pop() {
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
+      fail("it takes more than it has put");
+      return none();
+    }
+    Ref result = stack_.back();
+    stack_.pop_back();
+    return result;
+  }
+  Ref none() {
+    arena_.emplace_back();
+    return static_cast<Ref>(arena_.size() - 1);
+  }
+  Object *top(Kind kind) {
+    size_t floor = marks_.empty() ? 0 : marks_.back();
+    if (stack_.size() > floor && arena_[stack_.back()].kind == kind)
+      return &arena_[stack_.back()];
+    return nullptr;
+  }
+  std::vector<Ref> popToMark() {
+    if (marks_.empty()) {
+      fail("a mark is missing");
+      return {};
+    }
+    std::vector<Ref> items(stack_.begin() + static_cast<ptrdiff_t>(marks_.back()), stack_.end());
+    stack_.resize(marks_.back());
+    marks_.pop_back();
+    return items;
+  }
+  void pushSequence(std::vector<Ref> elements) {
+    Object object{Kind::Sequence};
+    object.elements = std::move(elements);
+    push(std::move(object));
+  }
+  void pushTuple(size_t count) {
+    std::vector<Ref> elements(count);
+    for (size_t i = count; i-- > 0;)
+      elements[i] = pop();
+    pushSequence(std::move(elements));
+  }
+
+  void remember(uint64_t index) {
+    if (index >= bytes_.size() || stack_.empty())
+      return fail("its memo is out of bounds");
+    if (index >= memo_.size())
+      memo_.resize(index + 1, kNothing);
+    memo_[index] = stack_.back();
+  }
+  void recall(uint64_t index) {
+    if (index >= memo_.size() || memo_[index] == kNothing)
+      return fail("it refers to what was not remembered");
+    stack_.push_back(memo_[index]);
+  }
+
+  // Adds to the list or dictionary below; what is opaque takes anything.
+  void extend(Kind kind, const std::vector<Ref> &items) {
+    Object *container = top(kind);
+    if (!container && !top(Kind::Opaque))
+      return fail("it adds to something that is no container");
+    if (container)
+      container->elements.insert(container->elements.end(), items.begin(), items.end());
+  }
+
+  std::optional<std::vector<int64_t>> integers(Ref ref) const {
+    std::vector<int64_t> result;
+    if (arena_[ref].kind != Kind::Sequence || arena_[ref].elements.size() > kMaxParts)
+      return std::nullopt;
+    for (Ref item : arena_[ref].elements) {
+      if (arena_[item].kind != Kind::Integer)
+        return std::nullopt;
+      result.push_back(arena_[item].integer);
+    }
+    return result;
+  }
+
+  // ("storage", type, key, device, number of elements)
+  void persistentId() {
+    Ref id = pop();
+    Object object{Kind::Opaque};
+    const std::vector<Ref> &parts = arena_[id].elements;
+    if (arena_[id].kind == Kind::Sequence && parts.size() >= 4 && parts.size() <= kMaxParts &&
+        arena_[parts[1]].kind == Kind::Global && arena_[parts[2]].kind == Kind::String &&
+        arena_[parts[3]].kind == Kind::String && arena_[parts[2]].text.size() <= kMaxText &&
+        arena_[parts[3]].text.size() <= kMaxText) {
+      object.kind = Kind::Storage;
+      object.elements = parts;
+    }
+    push(std::move(object));
+  }
+
+  // _rebuild_tensor_v2(storage, offset, sizes, strides, …); v3 gives the dtype as well.
+  std::optional<PickledTensor> rebuildTensor(const std::vector<Ref> &arguments, bool hasDType) {
+    if (arguments.size() < (hasDType ? 7u : 4u) || arena_[arguments[0]].kind != Kind::Storage ||
+        arena_[arguments[1]].kind != Kind::Integer)
+      return std::nullopt;
+    const std::vector<Ref> &storage = arena_[arguments[0]].elements;
+    std::optional<DType> dtype = dtypeOfName(arena_[hasDType ? arguments[6] : storage[1]].text);
+    auto sizes = integers(arguments[2]), strides = integers(arguments[3]);
+    if (!dtype || !sizes || !strides)
+      return std::nullopt;
+    return PickledTensor{*dtype,
+                         std::string(arena_[storage[2]].text),
+                         std::string(arena_[storage[3]].text),
+                         arena_[arguments[1]].integer,
+                         *std::move(sizes),
+                         *std::move(strides)};
+  }
+
+  void reduce() {
+    Ref arguments = pop(), callee = pop();
+    std::string_view name = arena_[callee].text;
+    Object object{Kind::Opaque};
+    if (arena_[callee].kind == Kind::Global && arena_[arguments].kind == Kind::Sequence) {
+      const std::vector<Ref> &given = arena_[arguments].elements;
+      bool v3 = name == "torch._utils\n_rebuild_tensor_v3";
+      if (v3 || name == "torch._utils\n_rebuild_tensor_v2") {
+        if (auto tensor = rebuildTensor(given, v3)) {
+          object.kind = Kind::Tensor;
+          object.tensor = tensors_.size();
+          tensors_.push_back(*std::move(tensor));
+        }
+      } else if ((name == "torch._utils\n_rebuild_parameter" ||
+                  name == "torch._utils\n_rebuild_parameter_with_state") &&
+                 !given.empty() && arena_[given[0]].kind == Kind::Tensor) {
+        object = arena_[given[0]];
+      } else if (name == "collections\nOrderedDict" && given.empty()) {
+        object.kind = Kind::Dict;
+      }
+    }
+    push(std::move(object));
+  }
+
+  void longInteger(uint64_t count) {
+    std::string_view raw = take(count);
+    if (raw.size() > 8)
+      return pushText(Kind::Opaque, {});
+    uint64_t value = 0;
+    for (size_t i = raw.size(); i-- > 0;)
+      value = value << 8 | static_cast<uint8_t>(raw[i]);
+    if (!raw.empty() && raw.size() < 8 && (static_cast<uint8_t>(raw.back()) & 0x80))
+      value |= ~uint64_t(0) << (8 * raw.size());
+    pushInteger(static_cast<int64_t>(value));
+  }
+
+  // "module\nname\n"; its text is that without the last line break.
+  void global() {
+    size_t start = at_;
+    line();
+    line();
+    if (error_.empty())
+      pushText(Kind::Global, bytes_.substr(start, at_ - start - 1));
+  }
+
+  void step() {
+    if (at_ >= bytes_.size())
+      return fail("it is truncated");
+    if (!stepValue(bytes_[at_++]))
+      fail("it has an operation that linalgd does not read");
+  }
+
+  bool stepValue(char code) {
+    switch (code) {
+    case '\x80': // PROTO
+      take(1);
+      return true;
+    case '.':
+      stopped_ = true;
+      return true;
+    case 'N':
+      push({});
+      return true;
+    case '\x88':
+    case '\x89':
+      pushInteger(code == '\x88');
+      return true;
+    case 'J':
+      pushInteger(number<int32_t>());
+      return true;
+    case 'K':
+      pushInteger(number<uint8_t>());
+      return true;
+    case 'M':
+      pushInteger(number<uint16_t>());
+      return true;
+    case '\x8a':
+      longInteger(number<uint8_t>());
+      return true;
+    case 'G':
+      take(8);
+      pushText(Kind::Opaque, {});
+      return true;
+    case 'X':
+      pushText(Kind::String, take(number<uint32_t>()));
+      return true;
+    case 'c':
+      global();
+      return true;
+    default:
+      return stepStructure(code);
+    }
+  }
+
+  bool stepStructure(char code) {
+    switch (code) {
+    case '(':
+      marks_.push_back(stack_.size());
+      return true;
+    case ')':
+    case ']':
+      pushSequence({});
+      return true;
+    case '}':
+      push({Kind::Dict});
+      return true;
+    case 't':
+      pushSequence(popToMark());
+      return true;
+    case '\x85':
+    case '\x86':
+    case '\x87':
+      pushTuple(static_cast<size_t>(code - '\x84'));
+      return true;
+    case 'a': {
+      Ref item = pop();
+      extend(Kind::Sequence, {item});
+      return true;
+    }
+    case 's': {
+      Ref value = pop(), key = pop();
+      extend(Kind::Dict, {key, value});
+      return true;
+    }
+    case 'e':
+      extend(Kind::Sequence, popToMark());
+      return true;
+    case 'u': {
+      std::vector<Ref> items = popToMark();
+      if (items.size() % 2 != 0)
+        fail("a key has no value");
+      extend(Kind::Dict, items);
+      return true;
+    }
+    case 'b': // BUILD: the attributes of what stays below
+      pop();
+      return true;
+    case 'R':
+      reduce();
+      return true;
+    case '\x81': // NEWOBJ
+      pop();
+      pop();
+      pushText(Kind::Opaque, {});
+      return true;
+    case 'Q':
+      persistentId();
+      return true;
+    case 'q':
+      remember(number<uint8_t>());
+      return true;
+    case 'r':
+      remember(number<uint32_t>());
+      return true;
+    case 'h':
+      recall(number<uint8_t>());
+      return true;
+    case 'j':
+      recall(number<uint32_t>());
+      return true;
+    default:
+      return false;
+    }
+  }
+
+  static constexpr Ref kNothing = UINT32_MAX;
+
+  std::string_view bytes_;
+  size_t at_ = 0;
+  bool stopped_ = false;
+  std::string error_;
+  std::vector<Object> arena_;
+  std::vector<Ref> stack_, memo_;
+  std::vector<size_t> marks_;
+  std::vector<PickledTensor> tensors_;
+};
+
+} // namespace
+
+absl::StatusOr<std::map<std::string, PickledTensor>> readPickledTensors(std::string_view bytes) {
+  if (bytes.size() > kMaxBytes)
+    return absl::InvalidArgumentError(
+        concat("the pickle has ", bytes.size(), " bytes, more than ", kMaxBytes));
+  return Unpickler(bytes).run();
+}
+
+} // namespace linalgd

@@ -1,0 +1,30 @@
+// A reader of the pickles that torch.save writes for tensors. Nothing is executed: of what a pickle
+// can call, tensors and dictionaries are known, and all else is left as an opaque value.
+#pragma once
+
+#include "compiler/import/dtype.h"
+
+#include "absl/status/statusor.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace linalgd {
+
+// A tensor as a pickle describes it; nothing of it is checked.
+struct PickledTensor {
+  DType dtype = DType::Float32;
+  std::string storage; // its key: the file data/KEY beside the pickle
+  std::string device;
+  int64_t storageOffset = 0; // in elements
+  std::vector<int64_t> sizes, strides;
+};
+
+// The tensors of a pickled dictionary by their keys; entries of other kinds are left out. Time and
+// memory are linear in the pickle's size.
+absl::StatusOr<std::map<std::string, PickledTensor>> readPickledTensors(std::string_view bytes);
+
+} // namespace linalgd

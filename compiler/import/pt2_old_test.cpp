@@ -1,0 +1,113 @@
+// Archives of older versions of PyTorch: their layout, their pickles, their expressions.
+#include "compiler/import/pickle.h"
+#include "compiler/import/test_models.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace linalgd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::readFixture;
+
+class OldPt2 : public ::testing::TestWithParam<const char *> {};
+
+TEST_P(OldPt2, IsRead) {
+  auto model = readFixture(GetParam());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const Graph &graph = model->graph;
+  std::vector<std::string> slots;
+  for (const auto &[slot, weight] : graph.weights)
+    slots.push_back(slot);
+  EXPECT_THAT(slots, ElementsAre("hidden", "lifted_tensor_0", "linear.bias", "linear.weight", "low",
+                                 "mean"));
+  const Weight &low = graph.weights.at("low");
+  EXPECT_EQ(low.dtype, DType::BFloat16);
+  EXPECT_THAT(low.shape, ElementsAre(2, 4));
+  EXPECT_THAT(low.strides, ElementsAre(1, 2));
+  std::string hidden = contiguousBytes(*model, graph.weights.at("hidden"));
+  EXPECT_THAT(std::vector<float>(reinterpret_cast<const float *>(hidden.data()),
+                                 reinterpret_cast<const float *>(hidden.data()) + 4),
+              ElementsAre(0, 1, 2, 3));
+  ASSERT_EQ(graph.symbols.size(), 1u);
+  EXPECT_EQ(graph.symbols[0].min, 2);
+  EXPECT_EQ(graph.symbols[0].max, 64);
+  const GraphInput &flag = graph.inputs.back();
+  EXPECT_EQ(flag.kind, GraphInput::Kind::Constant);
+  EXPECT_EQ(std::get<bool>(flag.constant.value), false);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OldPt2, ::testing::Values("old_2_5", "old_2_7"));
+
+TEST(Symbols, AreReadFromPythonsOwnForm) {
+  std::vector<GraphSymbol> symbols;
+  auto resolve = [&](std::string_view name) {
+    for (uint32_t i = 0; i < symbols.size(); ++i)
+      if (symbols[i].name == name)
+        return i;
+    symbols.push_back({std::string(name), 0, std::nullopt});
+    return static_cast<uint32_t>(symbols.size() - 1);
+  };
+  auto read = [&](std::string_view text) {
+    auto parsed = parseExpression(text, resolve);
+    return parsed.ok() ? printExpression(**parsed, symbols)
+                       : std::string(parsed.status().message());
+  };
+  EXPECT_EQ(read("2*s0 + s1"), "2*s0 + s1");
+  EXPECT_EQ(read("2*(s0 + 1)"), "2*(s0 + 1)");
+  EXPECT_EQ(read("(s0//2) + 1"), "s0//2 + 1");
+  EXPECT_EQ(read("Max(1, u0 + 1)"), "Max(1, u0 + 1)");
+  EXPECT_EQ(read("s0**2"), "s0**2");
+  EXPECT_EQ(read("Mod(s0, 2)"), "s0%2");
+  EXPECT_EQ(read("Eq(u0, 1)"), "u0 == 1");
+  EXPECT_EQ(read("s0 - 1 <= 5"), "s0 + -1 <= 5");
+  EXPECT_THAT(read("__import__('os')"), HasSubstr("unknown function"));
+  EXPECT_THAT(read("s0 +"), HasSubstr("expected a name"));
+  EXPECT_THAT(read(std::string(5000, '(')), HasSubstr("levels of nesting"));
+}
+
+// {"w": tensor} as torch.save pickles it, in protocol 2.
+std::string pickleOfTensor() {
+  std::string text("\x80\x02}X\x01\0\0\0w", 9);
+  text += "ctorch._utils\n_rebuild_tensor_v2\n((X";
+  text += std::string("\x07\0\0\0storage", 11) + "ctorch\nFloatStorage\n";
+  text += std::string("X\x01\0\0\0"
+                      "0X\x03\0\0\0cpuK\x06tQK\x02K\x02K\x02\x86K\x01K\x02\x86tRs.",
+                      34);
+  return text;
+}
+
+TEST(Pickle, ReadsTensors) {
+  auto tensors = readPickledTensors(pickleOfTensor());
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  const PickledTensor &tensor = tensors->at("w");
+  EXPECT_EQ(tensor.dtype, DType::Float32);
+  EXPECT_EQ(tensor.storage, "0");
+  EXPECT_EQ(tensor.storageOffset, 2);
+  EXPECT_THAT(tensor.sizes, ElementsAre(2, 2));
+  EXPECT_THAT(tensor.strides, ElementsAre(1, 2));
+}
+
+TEST(Pickle, CallsNothing) {
+  // {"w": os.system("x")}: an opaque value, no tensor.
+  std::string text("\x80\x02}X\x01\0\0\0wcos\nsystem\nX\x01\0\0\0x\x85Rs.", 32);
+  auto tensors = readPickledTensors(text);
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  EXPECT_TRUE(tensors->empty());
+}
+
+TEST(Pickle, RefusesWhatIsBroken) {
+  const std::string good = pickleOfTensor();
+  for (size_t length = 0; length < good.size(); ++length)
+    EXPECT_FALSE(readPickledTensors(good.substr(0, length)).ok()) << length;
+  using namespace std::string_literals;
+  for (const std::string &bad :
+       {"."s, "R."s, "N."s, "}u."s, "}(Nu."s, "h\0."s, "j\xff\xff\xff\xff."s, "s."s,
+        "}r\xff\xff\xff\xff."s, "X\xff\xff\xff\xff."s, "(((t."s, "\x87."s, "Q."s, "i."s, "cos\n"s})
+    EXPECT_FALSE(readPickledTensors(bad).ok()) << bad;
+}
+
+} // namespace
+} // namespace linalgd
