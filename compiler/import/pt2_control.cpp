@@ -63,9 +63,42 @@ bool Pt2GraphReader::readHigherOrder(std::string_view target, const JsonPlace &n
     readMap(node, scope);
   else if (target == "scan")
     readScan(node, scope);
+  else if (target == "with_effects")
+    readWrapped(node, 1, scope);
+  else if (target == "auto_functionalized" || target == "auto_functionalized_v2")
+    readWrapped(node, 0, scope);
   else
     return false;
   return true;
+}
+
+// A call of the op that is the node's `op`-th input with those after it. As many results before its
+// own are tokens.
+void Pt2GraphReader::readWrapped(const JsonPlace &place, size_t op, Scope &scope) {
+  Node node{"", {}, {}, readSource(place)};
+  size_t position = 0;
+  JsonPlace inputs = place["inputs"];
+  inputs.eachItem([&](const JsonPlace &input) {
+    size_t index = position++;
+    if (index < op)
+      return;
+    Argument argument = readArgument(input["arg"], scope);
+    const auto *name = std::get_if<OperatorName>(&argument.value);
+    if (index > op)
+      node.inputs.push_back({std::string(input["name"].string()), std::move(argument)});
+    else if (name)
+      node.target = canonicalTarget(name->name);
+  });
+  if (node.target.empty())
+    return inputs.fail("there is no op to call");
+  position = 0;
+  place["outputs"].eachItem([&](const JsonPlace &output) {
+    if (position++ >= op)
+      node.outputs.push_back(readOutput(output, scope));
+  });
+  if (node.outputs.size() == 1 && node.outputs.front().isNone())
+    node.outputs.clear();
+  graph_.block(scope.block).nodes.push_back(std::move(node));
 }
 
 // The values of the node's inputs from `first` to before `end`, lists flattened.

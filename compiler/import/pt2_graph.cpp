@@ -15,19 +15,6 @@ namespace {
 // torch writes "no bound" as a number near the largest one.
 constexpr int64_t kUnbounded = int64_t(1) << 62;
 
-// "torch.ops.aten.add.Tensor" → "aten.add.Tensor"; ".default" is dropped. What asks for a symbolic
-// size is the same as what asks for a size: "aten.sym_size.int" → "aten.size.int".
-std::string canonicalTarget(llvm::StringRef target) {
-  if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
-    target.consume_back(".default");
-  llvm::StringRef plain = target;
-  if (plain.consume_front("aten.sym_") &&
-      (plain.starts_with("size") || plain == "numel" || plain.starts_with("stride") ||
-       plain == "storage_offset"))
-    return concat("aten.", std::string_view(plain));
-  return target.str();
-}
-
 void checkCount(const JsonPlace &place, size_t expected, std::string_view what) {
   if (place.size() != expected)
     place.fail(concat("the graph has ", place.size(), " ", what, ", its signature ", expected));
@@ -64,8 +51,9 @@ void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeCo
   inputSpecs.eachItem([&](const JsonPlace &spec) { readInputSpec(spec, scope); });
   checkCount(graph["inputs"], inputSpecs.size(), "inputs");
   readNodes(scope);
-  signature["output_specs"].eachItem([&](const JsonPlace &spec) { readOutputSpec(spec, scope); });
-  checkCount(graph["outputs"], graph_.outputs.size(), "outputs");
+  JsonPlace outputSpecs = signature["output_specs"];
+  outputSpecs.eachItem([&](const JsonPlace &spec) { readOutputSpec(spec, scope); });
+  checkCount(graph["outputs"], outputSpecs.size(), "outputs");
   // What the model writes comes after what it returns.
   std::vector<GraphOutput> outputs, written;
   for (GraphOutput &output : graph_.outputs)
@@ -95,7 +83,9 @@ void Pt2GraphReader::readInputSpec(const JsonPlace &spec, Scope &scope) {
       inner.allowOnly({"name", "value"});
       graph_.inputs.push_back({Kind::Constant, std::string(inner["name"].string()), std::nullopt,
                                readArgument(inner["value"], scope)});
-    } else {
+    } else if (tag == "custom_obj") {
+      inner.unsupported("custom objects (torch.ScriptObject) cannot be compiled");
+    } else if (tag != "token") { // tokens order effects, which the order of nodes does, too
       inner.unsupported("this kind of input cannot be compiled");
     }
   });
@@ -195,7 +185,7 @@ void Pt2GraphReader::readOutputSpec(const JsonPlace &spec, Scope &scope) {
       mutation(Kind::BufferMutation, inner, "parameter_name");
     } else if (tag == "user_input_mutation") {
       mutation(Kind::InputMutation, inner, "user_input_name");
-    } else {
+    } else if (tag != "token") {
       inner.unsupported("this kind of output cannot be compiled");
     }
   });

@@ -48,6 +48,7 @@ private:
   void readRegion(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
                   Scope &scope);
   void readAutocast(const JsonPlace &node, Scope &scope);
+  void readWrapped(const JsonPlace &node, size_t op, Scope &scope);
   void readCond(const JsonPlace &node, Scope &scope);
   void readWhileLoop(const JsonPlace &node, Scope &scope);
   void readMap(const JsonPlace &node, Scope &scope);

@@ -1,4 +1,5 @@
 #include "compiler/import/pt2_rewrites.h"
+#include "compiler/import/text.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/StringSet.h"
@@ -116,6 +117,18 @@ ValueId appendNode(Graph &graph, BlockId block, std::string target,
   ValueId result = graph.addValue(std::move(type));
   graph.block(block).nodes.push_back({std::move(target), std::move(inputs), {{result}}, source});
   return result;
+}
+
+std::string canonicalTarget(std::string_view given) {
+  llvm::StringRef target = given;
+  if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
+    target.consume_back(".default");
+  llvm::StringRef plain = target;
+  if (plain.consume_front("aten.sym_") &&
+      (plain.starts_with("size") || plain == "numel" || plain.starts_with("stride") ||
+       plain == "storage_offset"))
+    return concat("aten.", std::string_view(plain));
+  return target.str();
 }
 
 bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node) {

@@ -5,6 +5,10 @@
 
 namespace linalgd {
 
+// "torch.ops.aten.add.Tensor" → "aten.add.Tensor"; ".default" is dropped. What asks for a symbolic
+// size is the same as what asks for a size: "aten.sym_size.int" → "aten.size.int".
+std::string canonicalTarget(std::string_view target);
+
 // Appends a node with one result.
 ValueId appendNode(Graph &graph, BlockId block, std::string target,
                    std::vector<NamedArgument> inputs, GraphType type, const SourceLocation &source);

@@ -149,6 +149,14 @@ TEST(Pt2, CastsOperandsUnderAutocast) {
   EXPECT_EQ(cast.source.line, 9u);
 }
 
+TEST(Pt2, ReadsEffectsInTheirOrder) {
+  auto model = readFixture("effects");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(targetsOf(model->graph), ElementsAre("aten._print", "aten.add.Tensor"));
+  EXPECT_EQ(model->graph.inputs.size(), 1u);
+  EXPECT_EQ(model->graph.outputs.size(), 1u);
+}
+
 TEST(Pt2, NamesWhatStrictExportGetsWrong) {
   absl::Status status = errorAfter("autocast", [](json &document) {
     for (json &node : graphOf(document)["nodes"])

@@ -69,6 +69,14 @@ class Loops(torch.nn.Module):
         return total, sums
 """
 
+EFFECTS = """
+import torch
+class Effects(torch.nn.Module):
+    def forward(self, x):
+        torch.ops.aten._print("x")
+        return x + 1
+"""
+
 NO_GRADIENTS = """
 import torch
 class NoGradients(torch.nn.Module):
@@ -164,6 +172,8 @@ def main() -> None:
         write("data_dependent", dependent, torch.ones(4, 4), **dynamic)
         with torch.device("meta"):
             write("meta", module(MLP, "Mlp", first), torch.zeros(3, 4), **dynamic)
+        effects = export(module(EFFECTS, "Effects", first), (torch.ones(4),), strict=False)
+        save_without_paths(effects.run_decompositions(), "effects")
         norm = torch.nn.BatchNorm1d(4).train()
         functional = export(norm, (torch.ones(3, 4),), strict=False).run_decompositions()
         save_without_paths(functional, "norm_functional")
