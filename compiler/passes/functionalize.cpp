@@ -289,7 +289,8 @@ LogicalResult Functionalizer::visit(Operation *op) {
   b_.setInsertionPoint(op);
   b_.setLoc(op->getLoc());
   if (op->getNumRegions())
-    return op->emitError("cannot functionalize an op with regions");
+    return op->emitError("unsupported op '")
+           << op->getName() << "': it depends on data and cannot be compiled yet";
   if (auto literal = dyn_cast<torch::TensorLiteralOp>(op)) {
     visitLiteral(literal);
     return success();
