@@ -5,11 +5,13 @@
 // moved on. A write goes up the chain through each view's `scatter` and makes a new version.
 #include "compiler/dialect/builders.h"
 #include "compiler/dialect/op_schema.h"
+#include "compiler/ops/control/control.h"
 #include "compiler/ops/conversion/conversion.h"
 #include "compiler/passes/passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/SmallSet.h"
 
 #include <deque>
 
@@ -32,6 +34,8 @@ struct Base {
   unsigned version = 0;
   std::optional<unsigned> input; // index of the argument
   StringRef slot;                // name of the weight
+  // Which tensor it is depends on a branch or a loop: a write to it is one to another one, too.
+  bool isShared = false;
 };
 
 struct Alias {
@@ -70,6 +74,9 @@ public:
   LogicalResult run();
 
 private:
+  LogicalResult visitBlock(Block &block);
+  LogicalResult visitControl(Operation *op);
+  LogicalResult visitBranch(Block &block, MutableArrayRef<bool> isShared);
   LogicalResult visit(Operation *op);
   LogicalResult visitView(torch::View op);
   LogicalResult visitUnpack(torch::ListUnpackOp op);
@@ -161,6 +168,9 @@ Value Functionalizer::read(Value value) {
 
 LogicalResult Functionalizer::write(Operation *op, Value target, Value update) {
   Alias &alias = aliasOf(target);
+  if (bases_[alias.base].isShared)
+    return op->emitError() << "unsupported op 'torch." << torch::getQualifiedName(op)
+                           << "': which tensor it writes to is decided at run time";
   auto type = cast<BaseTensorType>(target.getType()).asValue();
   update = b_.toDtype(update, type.getDtype());
   if (!torch::areCompatible(update.getType(), type))
@@ -234,6 +244,10 @@ void Functionalizer::visitLiteral(torch::TensorLiteralOp op) {
     base = known->second;
   } else {
     auto type = cast<torch::ValueTensorType>(op.getType().asValue());
+    // Wherever it is used next.
+    OpBuilder::InsertionGuard guard(b_);
+    if (!slot.empty())
+      b_.setInsertionPointToStart(&function_.getBody().front());
     base = newBase(torch::ValueTensorLiteralOp::create(b_, type, op.getValue()));
     bases_[base].slot = slot;
     if (!slot.empty())
@@ -288,6 +302,12 @@ void Functionalizer::visitOther(Operation *op) {
 LogicalResult Functionalizer::visit(Operation *op) {
   b_.setInsertionPoint(op);
   b_.setLoc(op->getLoc());
+  if (isa<torch::IfOp, torch::LoopOp>(op))
+    return visitControl(op);
+  if (isa<torch::IfYieldOp, torch::LoopConditionOp>(op)) {
+    visitOther(op);
+    return success();
+  }
   if (op->getNumRegions())
     return op->emitError("unsupported op '")
            << op->getName() << "': it depends on data and cannot be compiled yet";
@@ -323,6 +343,80 @@ LogicalResult Functionalizer::visit(Operation *op) {
   if (schema && !schema->inPlaceOf.empty())
     return visitInPlace(op, schema->inPlaceOf);
   visitOther(op);
+  return success();
+}
+
+LogicalResult Functionalizer::visitBlock(Block &block) {
+  SmallVector<Operation *> ops = llvm::to_vector(llvm::make_pointer_range(block));
+  for (Operation *op : ops) {
+    auto end = dyn_cast<func::ReturnOp>(op);
+    if (failed(end ? finish(end) : visit(op)))
+      return failure();
+  }
+  return success();
+}
+
+// Visits a block that may or may not run: it must leave the tensors around it as they are. Marks
+// the results that may be tensors of somewhere else.
+LogicalResult Functionalizer::visitBranch(Block &block, MutableArrayRef<bool> isShared) {
+  size_t numBases = bases_.size(), numAliases = aliases_.size();
+  SmallVector<unsigned> versions = llvm::map_to_vector(bases_, [](Base &b) { return b.version; });
+  SmallVector<std::pair<Value, unsigned>> caches = llvm::map_to_vector(
+      aliases_, [](Alias &alias) { return std::pair(alias.cached, alias.version); });
+  for (BlockArgument argument : block.getArguments()) {
+    bool isTensor = isa<NonValueTensorType>(argument.getType());
+    argument.setType(asValueType(argument.getType()));
+    if (!isTensor)
+      continue;
+    unsigned base = newBase(argument);
+    bases_[base].isShared = true;
+    define(argument, Alias(base));
+  }
+  SmallVector<Value> results(block.getTerminator()->getOperands().take_back(isShared.size()));
+  if (failed(visitBlock(block)))
+    return failure();
+  llvm::SmallSet<unsigned, 4> returned;
+  for (auto [result, shared] : llvm::zip_equal(results, isShared)) {
+    if (!isAlias(result))
+      continue;
+    Alias &alias = aliasOf(result);
+    Base &base = bases_[alias.base];
+    bool isNew = returned.insert(alias.base).second;
+    base.isShared |= alias.base < numBases || !isNew || !alias.chain.empty();
+    shared |= base.isShared;
+  }
+  for (size_t i = 0; i < numBases; ++i)
+    if (bases_[i].version != versions[i])
+      return block.getParentOp()->emitError()
+             << "unsupported op '" << block.getParentOp()->getName()
+             << "': writes to a tensor of outside in a branch or loop that is decided at run time";
+  // What was computed in the block is not there outside.
+  for (size_t i = 0; i < numAliases; ++i)
+    std::tie(aliases_[i].cached, aliases_[i].version) = caches[i];
+  return success();
+}
+
+LogicalResult Functionalizer::visitControl(Operation *op) {
+  SmallVector<bool> isShared(op->getNumResults(), isa<torch::LoopOp>(op));
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    if (isAlias(operand))
+      bases_[aliasOf(operand).base].isShared = true;
+    operands.push_back(read(operand));
+  }
+  op->setOperands(operands);
+  for (Region &region : op->getRegions())
+    if (failed(visitBranch(region.front(), isShared)))
+      return failure();
+  for (auto [result, shared] : llvm::zip_equal(op->getResults(), isShared)) {
+    bool isTensor = isa<NonValueTensorType>(result.getType());
+    result.setType(asValueType(result.getType()));
+    if (!isTensor)
+      continue;
+    unsigned base = newBase(result);
+    bases_[base].isShared = shared;
+    define(result, Alias(base));
+  }
   return success();
 }
 
@@ -377,7 +471,6 @@ LogicalResult Functionalizer::run() {
   if (!llvm::hasSingleElement(function_.getBody()))
     return function_.emitError("cannot functionalize a function of several blocks");
   Block &block = function_.getBody().front();
-  SmallVector<Operation *> ops = llvm::to_vector(llvm::make_pointer_range(block));
   for (BlockArgument argument : block.getArguments()) {
     auto type = dyn_cast<NonValueTensorType>(argument.getType());
     if (!type)
@@ -387,14 +480,8 @@ LogicalResult Functionalizer::run() {
     bases_[base].input = argument.getArgNumber();
     define(argument, Alias(base));
   }
-  for (Operation *op : ops) {
-    if (auto end = dyn_cast<func::ReturnOp>(op)) {
-      if (failed(finish(end)))
-        return failure();
-    } else if (failed(visit(op))) {
-      return failure();
-    }
-  }
+  if (failed(visitBlock(block)))
+    return failure();
   for (Operation *op : llvm::reverse(dead_))
     op->erase();
   return success();

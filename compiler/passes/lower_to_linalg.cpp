@@ -1,6 +1,7 @@
 // LowerToLinalg: the driver of the LowerToLinalg interface, on MLIR's dialect conversion, and the
 // lowering of the structural ops.
 #include "compiler/dialect/builders.h"
+#include "compiler/passes/lower_control.h"
 #include "compiler/passes/passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -201,6 +202,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     patterns.add<LowerConstant<torch::ConstantIntOp>, LowerConstant<torch::ConstantFloatOp>,
                  LowerConstant<torch::ConstantBoolOp>, LowerLiteral, LowerStaticCast,
                  DropSymbolicShape>(types, context);
+    populateLowerControlPatterns(types, patterns);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, types);
     populateReturnOpTypeConversionPattern(patterns, types);
 

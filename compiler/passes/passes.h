@@ -10,8 +10,9 @@
 
 namespace linalgd {
 
-// Takes control flow away where it is decided by types and constants: branches, loops whose number of
-// rounds is known, lists that are built on the way. A branch that only raises becomes an assertion.
+// Takes control flow away where it is decided by types and constants: branches, loops whose number
+// of rounds is known, lists that are built on the way. A branch that only raises becomes an
+// assertion.
 std::unique_ptr<mlir::Pass> createSimplifyControlPass();
 
 // torch-raw → torch: replaces aliasing and in-place writes by values. Arguments and literals that

@@ -89,6 +89,48 @@ def test_traced_module(client: linalgd.Client, name: str) -> None:
     assert_like_eager(client.compile(traced, inputs)(*inputs), expected)
 
 
+class Flow(torch.nn.Module):
+    """A loop of three rounds, a branch and a loop that the data decide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 8) to (batch, 8)."""
+        for _ in range(3):
+            x = self.linear(x).relu()
+        if bool(x.sum() > 1):
+            x = x * 2
+        else:
+            x = x - 1
+        while bool(x.abs().max() > 0.25):
+            x = x * 0.5
+        return x
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_16", "mlp-gelu"])
+def test_scripted_module(client: linalgd.Client, name: str) -> None:
+    sample = make(name)
+    scripted = torch.jit.script(sample.model)
+    with torch.no_grad():
+        expected = scripted(*sample.args)
+    assert_like_eager(client.compile(scripted, sample.args)(*sample.args), expected)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_data_dependent_control_flow(client: linalgd.Client) -> None:
+    torch.manual_seed(0)
+    model = Flow().eval()
+    compiled = client.compile(torch.jit.script(model), (torch.ones(2, 8),))
+    for scale in (0.0, 0.1, 50.0):
+        x = torch.randn(2, 8) * scale
+        with torch.no_grad():
+            expected = model(x)
+        assert_like_eager(compiled(x), expected)
+
+
 def test_weights_beside_the_executable(client: linalgd.Client, daemon: Daemon, folder: Path) -> None:
     sample = make("mlp-relu")
     program = export(sample, dynamic=False)
