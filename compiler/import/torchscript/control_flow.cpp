@@ -113,7 +113,8 @@ void GraphReader::readCast(const jit::Node &node) {
   // None as something else is what a branch that is never taken makes of it.
   bool isAbsurd =
       binding.argument.isNone() && node.output()->type()->kind() != c10::TypeKind::NoneType;
-  if (binding.isModule || (!binding.argument.asValue() && !isAbsurd)) {
+  bool isWidened = node.output()->type()->kind() == c10::TypeKind::AnyType;
+  if (binding.isModule || isWidened || (!binding.argument.asValue() && !isAbsurd)) {
     bindings_[node.output()] = Binding(binding);
     return;
   }
