@@ -246,7 +246,7 @@ void Functionalizer::visitLiteral(torch::TensorLiteralOp op) {
     auto type = cast<torch::ValueTensorType>(op.getType().asValue());
     // Wherever it is used next.
     OpBuilder::InsertionGuard guard(b_);
-    if (!slot.empty())
+    if (!slot.empty() && op->getParentOp() != function_)
       b_.setInsertionPointToStart(&function_.getBody().front());
     base = newBase(torch::ValueTensorLiteralOp::create(b_, type, op.getValue()));
     bases_[base].slot = slot;

@@ -100,10 +100,7 @@ class Flow(torch.nn.Module):
         """(batch, 8) to (batch, 8)."""
         for _ in range(3):
             x = self.linear(x).relu()
-        if bool(x.sum() > 1):
-            x = x * 2
-        else:
-            x = x - 1
+        x = x * 2 if bool(x.sum() > 1) else x - 1
         while bool(x.abs().max() > 0.25):
             x = x * 0.5
         return x
