@@ -22,7 +22,7 @@ def registry() -> dict[str, str]:
 
 def normalize(schema: str) -> str:
     """Drops what our records do not state: aliasing, result names, sizes of int lists."""
-    schema = re.sub(r"\([a-z](!)?( *->? *\*|\|[a-z])?\)", "", schema)
+    schema = re.sub(r"\(([a-z](!)?( *->? *\*|\|[a-z])?|\*)\)", "", schema)
     head, _, results = schema.rpartition(" -> ")
     results = re.sub(r"([\w\]\?]) [a-z]\w*", r"\1", results)
     head = re.sub(r"=\[(-?\d+)(, \1)*\]", r"=\1", head)

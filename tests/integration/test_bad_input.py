@@ -161,7 +161,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "deep JSON": (replaced(**{MODEL: b"[" * 1000000}), r"models/model\.json nests more than 256 levels deep"),
     "short weight": (
         replaced(**{"data/weights/weight_0": bytes(124)}),
-        r"config\.first\.weight\.tensor_meta: the tensor needs 128 bytes of float32, its storage .* has 124",
+        r"config\.first\.weight\.tensor_meta: the tensor needs 128 bytes of float32, its storage has 124",
     ),
     "no weight": (
         without("data/weights/weight_0"),
@@ -246,7 +246,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "newer schema": (
         MODEL,
         lambda d: d["schema_version"].update(major=9),
-        r"schema_version\.major: the export schema has version 9; this linalgd reads version 8",
+        r"schema_version\.major: the export schema has version 9; this linalgd reads versions 7 and 8",
     ),
     "unknown dtype": (MODEL, lambda d: value(d).update(dtype=99), VALUE + r"\.dtype: unknown dtype 99"),
     "negative size": (
@@ -322,7 +322,7 @@ CLAIMS: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "weight longer than its storage": (
         WEIGHTS,
         lambda d: weight(d)["sizes"][0].update(as_int=16),
-        META + r": the tensor needs 256 bytes of float32, its storage weight_0 has 128",
+        META + r": the tensor needs 256 bytes of float32, its storage has 128",
     ),
     "weight of another size": (
         WEIGHTS,
@@ -590,9 +590,10 @@ def test_shapes_that_do_not_go_together(client: linalgd.Client, tmp_path: Path) 
     for mask in (torch.zeros(5, 4), torch.zeros(4, 1, 1)):
         rejected(client, path, "query, key, value and mask do not go together", args=(x, mask))
 
-    # What decomposing finds out.
     torch.jit.save(torch.jit.trace(nn.LayerNorm(4), (x,)), path)
-    with pytest.raises(linalgd.CompileError, match="sizes 5 and 4 of dimension 1 do not broadcast") as caught:
+    with pytest.raises(
+        linalgd.CompileError, match=r"normalizes \[4\], which an input of sizes \[3, 5\]"
+    ) as caught:
         client.submit(path, (torch.ones(3, 5),)).result(timeout=DEADLINE)
     assert caught.value.code == "INVALID_ARGUMENT"
     assert {found.code for found in caught.value.diagnostics} == {"invalid-model"}
