@@ -45,7 +45,7 @@ def save(name: str, form: str, path: Path) -> str:
 def compile_to(stage: str, name: str, path: Path, timeout: float) -> str:
     """Compiles; the first line of what is wrong, else an empty text."""
     sizes = ",".join(map(str, shape_of(name)))
-    command = [
+    command: list[str | Path] = [
         COMPILE,
         path,
         "--input",
