@@ -101,9 +101,7 @@ private:
   }
   template <typename T> T number() {
     T value = 0;
-    std::string_view raw = take(sizeof value);
-    if (raw.size() == sizeof value)
-      std::memcpy(&value, raw.data(), sizeof value);
+    take(sizeof value).copy(reinterpret_cast<char *>(&value), sizeof value);
     return value;
   }
   void line() {

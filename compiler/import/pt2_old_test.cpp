@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Key;
 using testing::readFixture;
 
 class OldPt2 : public ::testing::TestWithParam<const char *> {};
@@ -18,11 +19,8 @@ TEST_P(OldPt2, IsRead) {
   auto model = readFixture(GetParam());
   ASSERT_TRUE(model.ok()) << model.status();
   const Graph &graph = model->graph;
-  std::vector<std::string> slots;
-  for (const auto &[slot, weight] : graph.weights)
-    slots.push_back(slot);
-  EXPECT_THAT(slots, ElementsAre("hidden", "lifted_tensor_0", "linear.bias", "linear.weight", "low",
-                                 "mean"));
+  EXPECT_THAT(graph.weights, ElementsAre(Key("hidden"), Key("lifted_tensor_0"), Key("linear.bias"),
+                                         Key("linear.weight"), Key("low"), Key("mean")));
   const Weight &low = graph.weights.at("low");
   EXPECT_EQ(low.dtype, DType::BFloat16);
   EXPECT_THAT(low.shape, ElementsAre(2, 4));
