@@ -123,7 +123,7 @@ Pt2GraphReader::Values Pt2GraphReader::readOperands(const JsonPlace &node, size_
 // are `given`, and returns what it gives.
 Pt2GraphReader::Values Pt2GraphReader::readCall(const JsonPlace &node, size_t callee,
                                                 const Values &given, BlockId block,
-                                                std::optional<DType> autocast, Scope &scope) {
+                                                std::optional<DType> autocast) {
   Values results;
   bool found = false;
   size_t position = 0;
@@ -156,7 +156,7 @@ void Pt2GraphReader::bindOutputs(const JsonPlace &node, const Values &values, Sc
 void Pt2GraphReader::readRegion(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
                                 Scope &scope) {
   Values given = readOperands(node, callee + 1, SIZE_MAX, scope);
-  bindOutputs(node, readCall(node, callee, given, scope.block, autocast, scope), scope);
+  bindOutputs(node, readCall(node, callee, given, scope.block, autocast), scope);
 }
 
 // (device type, dtype or none, enabled, cache enabled, sub-graph, its arguments...)
@@ -191,7 +191,7 @@ void Pt2GraphReader::readCond(const JsonPlace &place, Scope &scope) {
   for (size_t branch : {1, 2}) {
     auto block = static_cast<BlockId>(graph_.blocks.size());
     graph_.blocks.emplace_back();
-    Values results = readCall(place, branch, given, block, scope.autocast, scope);
+    Values results = readCall(place, branch, given, block, scope.autocast);
     graph_.block(block).outputs = std::move(results);
     node.inputs.push_back({"", {block}});
   }
@@ -208,7 +208,7 @@ void Pt2GraphReader::readWhileLoop(const JsonPlace &place, Scope &scope) {
     return values;
   };
   Node node{"prim.Loop", {}, {}, readSource(place)};
-  Values first = readCall(place, 0, with(carried), scope.block, scope.autocast, scope);
+  Values first = readCall(place, 0, with(carried), scope.block, scope.autocast);
   place["outputs"].eachItem(
       [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
   if (first.size() != 1 || node.outputs.size() != carried.size())
@@ -229,8 +229,8 @@ void Pt2GraphReader::readWhileLoop(const JsonPlace &place, Scope &scope) {
     graph_.block(block).inputs.push_back(graph_.addValue(GraphType(graph_.typeOf(*value))));
     now.push_back({graph_.block(block).inputs.back()});
   }
-  Values next = readCall(place, 1, with(now), block, scope.autocast, scope);
-  Values again = readCall(place, 0, with(next), block, scope.autocast, scope);
+  Values next = readCall(place, 1, with(now), block, scope.autocast);
+  Values again = readCall(place, 0, with(next), block, scope.autocast);
   if (again.size() != 1 || next.size() != carried.size())
     return place.fail("the body gives one value for each that the loop carries");
   next.insert(next.begin(), asCondition(again[0], block, node.source));
@@ -304,7 +304,7 @@ void Pt2GraphReader::readRounds(const JsonPlace &place, Scope &scope, const Valu
                                 std::move(type), node.source)});
   }
   taken.insert(taken.end(), given.begin(), given.end());
-  Values next = readCall(place, 0, taken, block, scope.autocast, scope);
+  Values next = readCall(place, 0, taken, block, scope.autocast);
   if (next.size() != node.outputs.size())
     return place.fail("the sub-graph gives another number of values than the op");
   for (size_t i = carried.size(); i < next.size(); ++i)

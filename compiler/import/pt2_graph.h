@@ -56,7 +56,7 @@ private:
   void readRounds(const JsonPlace &node, Scope &scope, const Values &carried, const Values &sliced,
                   const Values &given);
   Values readCall(const JsonPlace &node, size_t callee, const Values &given, BlockId block,
-                  std::optional<DType> autocast, Scope &scope);
+                  std::optional<DType> autocast);
   Values readOperands(const JsonPlace &node, size_t first, size_t end, Scope &scope);
   Argument asCondition(const Argument &value, BlockId block, const SourceLocation &source);
   void bindOutputs(const JsonPlace &node, const Values &values, Scope &scope);
