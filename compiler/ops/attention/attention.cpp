@@ -2,7 +2,7 @@
 #include "compiler/ops/attention/attention.h"
 #include "compiler/dialect/builders.h"
 #include "compiler/ops/assembly/assembly.h"
-#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/binary/arithmetic.h"
 #include "compiler/ops/contraction/contraction.h"
 #include "compiler/ops/creation/creation.h"
 #include "compiler/ops/elementwise/elementwise.h"
@@ -16,10 +16,6 @@ using namespace mlir;
 
 namespace linalgd::torch {
 namespace {
-
-Value sub(Decomposition &b, Value x, Value y) {
-  return SubTensorOp::create(b, x, y, b.constInt(1));
-}
 
 // x less its largest element along `dim`, so that its exponentials do not overflow.
 Value belowLargest(Decomposition &b, Value x, Value dims) {

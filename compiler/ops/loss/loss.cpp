@@ -2,7 +2,7 @@
 #include "compiler/ops/loss/loss.h"
 #include "compiler/dialect/builders.h"
 #include "compiler/ops/attention/attention.h"
-#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/binary/arithmetic.h"
 #include "compiler/ops/elementwise/elementwise.h"
 #include "compiler/ops/indexing/indexing.h"
 #include "compiler/ops/reduction/reduction.h"
@@ -30,14 +30,6 @@ LogicalResult inferLoss(Inference &r, Value self, Value target, Value reduction,
 }
 
 namespace {
-
-Value add(Decomposition &b, Value x, Value y) {
-  return AddTensorOp::create(b, x, y, b.constInt(1));
-}
-Value sub(Decomposition &b, Value x, Value y) {
-  return SubTensorOp::create(b, x, y, b.constInt(1));
-}
-Value mul(Decomposition &b, Value x, Value y) { return MulTensorOp::create(b, x, y); }
 
 LogicalResult reduceLoss(Decomposition &b, Value loss, Value reduction) {
   std::optional<int64_t> kind = matchInt(reduction);

@@ -1,7 +1,7 @@
 // Normalisations onto reductions and elementwise ops, in float32 for half types.
 #include "compiler/ops/normalization/normalization.h"
 #include "compiler/dialect/builders.h"
-#include "compiler/ops/binary/binary.h"
+#include "compiler/ops/binary/arithmetic.h"
 #include "compiler/ops/creation/creation.h"
 #include "compiler/ops/elementwise/elementwise.h"
 #include "compiler/ops/normalization/helpers.h"
@@ -61,13 +61,6 @@ LogicalResult checkNormalized(Inference &r, Value input, Value shape, ValueRange
 
 namespace {
 
-Value add(Decomposition &b, Value x, Value y) {
-  return AddTensorOp::create(b, x, y, b.constInt(1));
-}
-Value sub(Decomposition &b, Value x, Value y) {
-  return SubTensorOp::create(b, x, y, b.constInt(1));
-}
-Value mul(Decomposition &b, Value x, Value y) { return MulTensorOp::create(b, x, y); }
 Value reciprocalRoot(Decomposition &b, Value variance, Value eps) {
   return RsqrtOp::create(b, AddScalarOp::create(b, variance, eps, b.constInt(1)));
 }
