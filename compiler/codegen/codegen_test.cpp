@@ -246,6 +246,26 @@ TEST_F(Codegen, FusesElementwiseOpsAndReductions) {
   }
 }
 
+// Rows of a matrix, every second column, as a grid whose sizes are both unknown.
+TEST_F(Codegen, ExpandsToSeveralUnknownSizes) {
+  auto program = load(R"(
+    func.func @main(%x: tensor<?x6xf32>, %like: tensor<?x?xf32>) -> tensor<?x?x3xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %n = tensor.dim %x, %c0 : tensor<?x6xf32>
+      %i = tensor.dim %like, %c0 : tensor<?x?xf32>
+      %j = tensor.dim %like, %c1 : tensor<?x?xf32>
+      %s = tensor.extract_slice %x[0, 0] [%n, 3] [1, 2] : tensor<?x6xf32> to tensor<?x3xf32>
+      %r = tensor.expand_shape %s [[0, 1], [2]] output_shape [%i, %j, 3] : tensor<?x3xf32> into tensor<?x?x3xf32>
+      return %r : tensor<?x?x3xf32>
+    })");
+  ASSERT_TRUE(program);
+  Tensor x = counting({6, 6}), found = program->call({x, counting({2, 3})});
+  ASSERT_THAT(found.shape, ElementsAre(2, 3, 3));
+  for (int64_t i = 0; i < 18; ++i)
+    EXPECT_EQ(found.values[i], x.values[i / 3 * 6 + i % 3 * 2]);
+}
+
 // Inputs are only read, and an output shares no memory with them.
 TEST_F(Codegen, ReturnsACopyOfAnInput) {
   auto program = load("func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n"

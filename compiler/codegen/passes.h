@@ -35,6 +35,8 @@ std::unique_ptr<mlir::Pass> createCallKernelsPass(std::string variant);
 std::unique_ptr<mlir::Pass> createOutlineLoopsPass();
 // Math functions by polynomials that LLVM vectorises.
 std::unique_ptr<mlir::Pass> createExpandMathPass();
+// Views of memory that MLIR's lowering of views cannot take.
+std::unique_ptr<mlir::Pass> createExpandViewsPass();
 // What remains to the LLVM dialect.
 std::unique_ptr<mlir::Pass> createLowerToLlvmPass();
 

@@ -98,6 +98,7 @@ void buildLlvmPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createOutlineLoopsPass());
   pm.addPass(createConvertMathToFuncs()); // integer powers
   pm.addPass(createExpandMathPass());
+  pm.addPass(createExpandViewsPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createConvertComplexToStandardPass());
