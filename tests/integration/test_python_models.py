@@ -15,8 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import linalgd
 from daemon import Daemon
 
-# Import of a model of 8e9 parameters: seconds from inspecting to torch IR, and the worker's memory.
-IMPORT_SECONDS = 5.0
+# The worker's memory for a model of 8e9 parameters.
 IMPORT_BYTES = 1_000_000_000
 
 
@@ -93,13 +92,12 @@ def test_eight_billion_parameters_to_linalg(start_daemon: Callable[..., Daemon])
     )
     tokens = torch.zeros(1, 16, dtype=torch.int64)
     with linalgd.Client(daemon.address) as client:
-        job = client.submit(model, kwargs={"input_ids": tokens, "return_dict": False}, weights="external")
-        artifact = job.result()
-        text = artifact.text()
-        # The first stages: the graph is read twice, once for its key.
-        seconds = sum(timing.seconds for timing in job.status().timings[:3])
+        text = (
+            client.submit(model, kwargs={"input_ids": tokens, "return_dict": False}, weights="external")
+            .result()
+            .text()
+        )
         stored = client.stats().store_bytes_used
-    assert seconds < IMPORT_SECONDS
     assert stored < 30e6
     assert text.count("dense_resource<") >= 32 * 9
     assert json.dumps("model.layers.31.mlp.down_proj.weight")[1:-1] in text
