@@ -56,8 +56,13 @@ Value TorchBuilder::size(Value tensor, int64_t dim) {
 }
 
 Value TorchBuilder::sizeList(Value tensor) {
+  Sizes sizes = sizesOf(tensor);
+  if (!sizes)
+    return createNamed(*this, "torch.aten.size", tensor,
+                       ListType::get(torch::IntType::get(getContext())))
+        ->getResult(0);
   SmallVector<Value> elements;
-  for (size_t dim = 0; dim < cast<BaseTensorType>(tensor.getType()).getSizes().size(); ++dim)
+  for (size_t dim = 0; dim < sizes->size(); ++dim)
     elements.push_back(size(tensor, dim));
   return intList(elements);
 }

@@ -159,3 +159,19 @@ func.func @unknown(%x: !torch.tensor<[2],f32>) -> (!torch.tensor<[2],f32>, !torc
   // CHECK-NEXT: return %arg0, %[[EXP]] :
   return %x, %0 : !torch.tensor<[2],f32>, !torch.tensor
 }
+
+// A write through a view of a tensor whose rank nobody knows yet asks for its sizes.
+// CHECK-LABEL: func.func @view_of_unknown_rank(
+func.func @view_of_unknown_rank(%x: !torch.tensor) -> (!torch.tensor, !torch.tensor) {
+  %0 = torch.aten.exp %x : !torch.tensor -> !torch.tensor
+  %start = torch.constant.int 1
+  %end = torch.constant.int -1
+  %1 = torch.aten.flatten.using_ints %0, %start, %end : !torch.tensor, !torch.int, !torch.int -> !torch.tensor
+  // CHECK: %[[EXP:.*]] = torch.aten.exp %{{.*}} : !torch.vtensor -> !torch.vtensor
+  // CHECK: %[[RELU:.*]] = torch.aten.relu
+  // CHECK-NEXT: %[[SIZE:.*]] = torch.aten.size %[[EXP]] : !torch.vtensor -> !torch.list<int>
+  // CHECK-NEXT: %[[VIEW:.*]] = torch.aten.view %[[RELU]], %[[SIZE]] : !torch.vtensor, !torch.list<int> -> !torch.vtensor
+  %2 = torch.aten.relu_ %1 : !torch.tensor -> !torch.tensor
+  // CHECK: return %[[VIEW]], %[[RELU]]
+  return %0, %2 : !torch.tensor, !torch.tensor
+}
