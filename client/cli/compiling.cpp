@@ -66,6 +66,38 @@ absl::StatusOr<InputSpec> parseInputSpec(const std::string &given) {
   return spec;
 }
 
+void addRequestOptions(CLI::App &command, CompileArguments &arguments) {
+  command.add_option(
+      "--target", arguments.target,
+      "x86-64-v2, x86-64-v3, x86-64-v4 or TRIPLE:CPU:FEATURES (default: the server's)");
+  command
+      .add_option("--weights", arguments.weights,
+                  "Where weights go: into the executable, beside the output as .safetensors, "
+                  "inline into the text, or as #flow.parameter.named globals")
+      ->check(CLI::IsMember({"embed", "external", "inline", "params"}))
+      ->capture_default_str();
+  command
+      .add_option("--keep-op", arguments.keepOps,
+                  "Leave an op undecomposed, as in aten.gelu; may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--entry", arguments.entry, "The function's name in the output")
+      ->capture_default_str();
+  command
+      .add_option("--locations", arguments.locations,
+                  "What IR locations hold: stable node ids, or lines of the model's Python source")
+      ->check(CLI::IsMember({"ids", "python"}))
+      ->capture_default_str();
+  command
+      .add_option("--input", arguments.inputs,
+                  "NAME:DTYPE[SHAPE] of an input, ? for a size that varies; for TorchScript, which "
+                  "does not say. Repeat it for each input")
+      ->allow_extra_args(false);
+  command
+      .add_option("--timeout", arguments.timeout,
+                  "Seconds after which the server gives the job up (default: the server's)")
+      ->check(CLI::PositiveNumber);
+}
+
 absl::StatusOr<client::SubmitOptions> CompileArguments::toSubmitOptions() const {
   client::SubmitOptions submit;
   Options &options = submit.options;

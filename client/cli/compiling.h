@@ -26,6 +26,9 @@ struct CompileArguments {
   absl::StatusOr<client::SubmitOptions> toSubmitOptions() const;
 };
 
+// Adds all options of the command line but the model and `emit`.
+void addRequestOptions(CLI::App &command, CompileArguments &arguments);
+
 // "x:float32[1,?,224]"; the name may be missing.
 absl::StatusOr<InputSpec> parseInputSpec(const std::string &text);
 

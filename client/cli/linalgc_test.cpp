@@ -1,4 +1,5 @@
 // linalgc as its users see it: the built program against a server in this process.
+#include "client/cli/compare_keys.h"
 #include "client/cli/compiling.h"
 #include "client/cli/format.h"
 
@@ -238,6 +239,40 @@ TEST_F(LinalgcTest, RunsExecutables) {
   result = run("run net.pt2 --input x.npy --weights-file w.safetensors");
   EXPECT_EQ(result.code, kOk) << result.err;
   EXPECT_EQ(server.submits.back().options().emit(), "executable");
+}
+
+TEST(CompareKeys, ShowsWhatDiffers) {
+  using Parts = std::pair<std::string, std::string>;
+  EXPECT_EQ(differingParts("add(%1, alpha=1)", "add(%1, alpha=2)"), Parts("alpha=1", "alpha=2"));
+  EXPECT_EQ(differingParts("add(%1, 11)", "add(%1, 1)"), Parts("11", "1"));
+  EXPECT_EQ(differingParts("relu(%1)", "gelu(%1)"), Parts("relu", "gelu"));
+  EXPECT_EQ(differingParts("f(%1)", "f(%1, %2)"), Parts("%1", "%1, %2"));
+  EXPECT_EQ(differingParts("same", ""), Parts("same", ""));
+  EXPECT_EQ(differingParts("a b", "a b"), Parts("", ""));
+}
+
+TEST(CompareKeys, FindsTheFirstLine) {
+  auto explained = [](const char *key, const char *digest, Json lines) {
+    return Json{{"artifacts", {{{"emit", "linalg"}, {"key", key}, {"components", {"graph"}}}}},
+                {"components", {{{"name", "graph"}, {"digest", digest}, {"lines", lines}}}}};
+  };
+  Json source = {{"file", "net.py"}, {"line", 3}, {"function", "forward"}, {"module", "a.b"}};
+  Json first = {{"text", "n0: relu(%0)"}, {"node", "n0"}, {"source", source}};
+  Json one = explained("k1", "d1", {first, {{"text", "output %1"}}});
+  Json other = explained("k2", "d2", {first});
+  Json compared = *compareKeys(one, other, "linalg");
+  EXPECT_FALSE(compared["equal"]);
+  EXPECT_EQ(compared["differences"][0]["line"], 2);
+  EXPECT_TRUE(compared["differences"][0]["lines"][1].is_null());
+  std::string text = printComparison(compared, {"one.pt2", "other.pt2"});
+  EXPECT_EQ(text, "The keys at linalg differ.\n\n"
+                  "graph, line 2: output %1  vs  nothing\n"
+                  "  one.pt2:   output %1\n"
+                  "  other.pt2: ends before\n");
+  compared = *compareKeys(one, explained("k2", "d2", {{{"text", "n0: gelu(%0)"}}}), "linalg");
+  EXPECT_THAT(printComparison(compared, {"a", "b"}),
+              testing::HasSubstr("net.py:3 in forward (a.b)"));
+  EXPECT_FALSE(compareKeys(one, other, "llvm").ok());
 }
 
 TEST(InputSpec, Parses) {

@@ -11,13 +11,15 @@ constexpr const char *kFooter = R"(Examples:
   linalgc compile resnet18.pt2 -o resnet18.mlir
   linalgc compile resnet18.pt2 --emit executable -o resnet18.so
   linalgc compile traced.pt --input 'float32[?,3,224,224]' --emit torch -o traced.mlir
+  linalgc explain resnet18.pt2 --html resnet18.html
+  linalgc explain --key resnet18.pt2 again.pt2
   linalgc run resnet18.so --input x.npy --output-dir out
 
 Results go to standard output, progress and diagnostics to standard error.
 
 Exit codes:
   0  success
-  1  the model does not compile or does not run
+  1  the model does not compile or does not run (explain: or would not compile; --key: the keys differ)
   2  wrong command line, or a file on it that cannot be read or written
   3  no server there, or it takes no jobs now (draining, full): try again later
   4  cancelled, or out of time
@@ -39,6 +41,7 @@ int run(int argc, char **argv) {
   app.require_subcommand(1);
   app.fallthrough();
   addCompile(app, session, action);
+  addExplain(app, session, action);
   addFetch(app, session, action);
   addRun(app, session, action);
   addJobs(app, session, action);

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 // linalgc's exit codes; `linalgc --help` documents them.
 enum ExitCode : int {
   kOk = 0,
-  kFailed = 1,      // the model does not compile or does not run
+  kFailed = 1,      // the model does not compile or does not run, or two keys differ
   kUsage = 2,       // the command line, or a file on it
   kUnavailable = 3, // no server there, or it takes no jobs now
   kStopped = 4,     // cancelled, or out of time
@@ -39,6 +39,7 @@ int exitCodeOf(const absl::Status &status);
 using Action = std::function<int()>;
 
 void addCompile(CLI::App &app, const Session &session, Action &action);
+void addExplain(CLI::App &app, const Session &session, Action &action);
 void addFetch(CLI::App &app, const Session &session, Action &action);
 void addRun(CLI::App &app, const Session &session, Action &action);
 void addJobs(CLI::App &app, const Session &session, Action &action);

@@ -41,7 +41,7 @@ struct Inspection {
   // One entry for each stage up to the emitted one, in order. An entry's key determines the bytes
   // of its stage's artifact; the last one is the job's key (its rendering options included).
   std::vector<StageKey> keys;
-  std::string target; // resolved: "triple:cpu:features", empty before codegen
+  std::string target; // resolved: "triple:cpu:features", empty where no code is made
   std::vector<WeightBinding> weights;
   // JSON (docs/protocol.md, "Signature"): inputs, outputs, symbols, state, pytree specs.
   std::string signature;

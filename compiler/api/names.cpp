@@ -6,8 +6,8 @@ namespace linalgd {
 namespace {
 
 // The spelling of each enumerator, in declaration order.
-constexpr std::array<std::string_view, kNumStages> kStages = {"torch-raw", "torch", "linalg",
-                                                              "llvm", "executable"};
+constexpr std::array<std::string_view, kNumStages> kStages = {
+    "torch-raw", "torch", "linalg", "llvm", "executable", "report", "key"};
 constexpr std::array<std::string_view, 4> kWeightsModes = {"embed", "external", "inline", "params"};
 constexpr std::array<std::string_view, 2> kLocationsModes = {"ids", "python"};
 constexpr std::array<std::string_view, 4> kModelFormats = {"detect", "pt2", "torchscript", "mlir"};
@@ -21,6 +21,15 @@ std::optional<Enum> parse(const std::array<std::string_view, N> &names, std::str
 }
 
 } // namespace
+
+std::vector<Stage> stagesTo(Stage emit) {
+  if (!isText(emit) && !isCode(emit))
+    return {emit};
+  std::vector<Stage> stages;
+  for (int i = 0; i <= static_cast<int>(emit); ++i)
+    stages.push_back(static_cast<Stage>(i));
+  return stages;
+}
 
 std::string_view stageName(Stage stage) { return kStages.at(static_cast<size_t>(stage)); }
 std::optional<Stage> parseStage(std::string_view name) { return parse<Stage>(kStages, name); }

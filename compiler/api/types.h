@@ -12,9 +12,17 @@
 
 namespace linalgd {
 
-// The steps of the pipeline, in order; a request names the one whose artifact it wants.
-enum class Stage : uint8_t { TorchRaw, Torch, Linalg, Llvm, Executable };
-inline constexpr int kNumStages = 5;
+// The steps of the pipeline, in order; a request names the one whose artifact it wants. The last
+// two stand apart: what there is to know about a model, and what its keys are made of.
+enum class Stage : uint8_t { TorchRaw, Torch, Linalg, Llvm, Executable, Report, Key };
+inline constexpr int kNumStages = 7;
+
+// The stages that lead to an artifact, its own the last one.
+std::vector<Stage> stagesTo(Stage emit);
+// Whether a stage's artifact is IR as text, which may hold or name weights.
+inline bool isText(Stage stage) { return stage <= Stage::Linalg; }
+// Whether it depends on the target.
+inline bool isCode(Stage stage) { return stage == Stage::Llvm || stage == Stage::Executable; }
 
 // Where an artifact's weights are: in the executable (embed), beside it as safetensors (external),
 // written into the text (inline), or as globals bound to `#flow.parameter.named` (params).
@@ -26,7 +34,8 @@ enum class LocationsMode : uint8_t { Ids, Python };
 
 enum class ModelFormat : uint8_t { Detect, Pt2, TorchScript, Mlir };
 
-std::string_view stageName(Stage stage); // "torch-raw" "torch" "linalg" "llvm" "executable"
+// "torch-raw" "torch" "linalg" "llvm" "executable" "report" "key"
+std::string_view stageName(Stage stage);
 std::optional<Stage> parseStage(std::string_view name);
 std::string_view weightsModeName(WeightsMode mode); // "embed" "external" "inline" "params"
 std::optional<WeightsMode> parseWeightsMode(std::string_view name);

@@ -1,6 +1,7 @@
 #include "compiler/import/canonical.h"
+#include "compiler/import/text.h"
 
-#include <bit>
+#include <charconv>
 #include <cmath>
 #include <map>
 #include <tuple>
@@ -8,196 +9,306 @@
 namespace linalgd {
 namespace {
 
-// Feeds a graph to a hasher. Each choice is preceded by a number that says which it is, each
-// sequence by its length, so that different graphs cannot give the same bytes.
-class Canonicalizer {
-public:
-  Canonicalizer(const ImportedModel &model) : model_(model), graph_(model.graph) {}
+using WeightKey = std::tuple<size_t, uint64_t, uint64_t>; // a storage
 
-  Digest digest() {
-    number(graph_.symbols.size());
+// Text from the model, so that no two texts are written alike, and none breaks its line.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += "0123456789abcdef"[byte >> 4];
+      out += "0123456789abcdef"[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// A name is quoted only where it could be taken for something else.
+std::string name(std::string_view text) {
+  auto isPlain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.';
+  };
+  bool plain = !text.empty();
+  for (char c : text)
+    plain = plain && isPlain(c);
+  return plain ? std::string(text) : quoted(text);
+}
+
+std::string hex(std::string_view bytes) {
+  std::string out;
+  for (char c : bytes) {
+    out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+    out += "0123456789abcdef"[c & 15];
+  }
+  return out;
+}
+
+// Exact, and never an integer's spelling.
+std::string real(double value) {
+  if (std::isnan(value))
+    return "nan";
+  char buffer[32];
+  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  std::string text(buffer, end);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+template <typename Enum> uint64_t number(Enum value) { return static_cast<uint64_t>(value); }
+
+std::string_view kindName(TypeKind kind) {
+  static constexpr std::string_view kNames[] = {"None",     "Tensor", "int",    "float",     "bool",
+                                                "number",   "str",    "Device", "Generator", "list",
+                                                "optional", "tuple",  "dict",   "Any"};
+  return kNames[number(kind)];
+}
+
+class GraphWriter {
+public:
+  explicit GraphWriter(const ImportedModel &model) : model_(model), graph_(model.graph) {}
+
+  CanonicalText write() {
     for (const GraphSymbol &symbol : graph_.symbols)
-      add(symbol);
-    number(graph_.inputs.size());
+      line(concat("symbol ", name(symbol.name), " from ", symbol.min,
+                  symbol.max ? concat(" to ", *symbol.max) : ""));
     for (const GraphInput &input : graph_.inputs)
       add(input);
-    add(graph_.body());
-    number(graph_.outputs.size());
+    addNodes(graph_.body(), "");
     for (const GraphOutput &output : graph_.outputs) {
-      tag(output.kind);
-      add(output.value);
-      hasher_.field(output.target);
+      static constexpr const char *kKinds[] = {"output", "writes weight", "writes input"};
+      line(concat(kKinds[number(output.kind)], " ",
+                  output.target.empty() ? "" : concat(name(output.target), " "),
+                  text(output.value)));
     }
-    hasher_.field(graph_.inSpec).field(graph_.outSpec);
-    return hasher_.finish();
+    line("in_spec " + quoted(graph_.inSpec));
+    line("out_spec " + quoted(graph_.outSpec));
+    return std::move(lines_);
   }
 
 private:
-  void number(uint64_t value) { hasher_.field(value); }
-  template <typename Enum> void tag(Enum value) { number(static_cast<uint64_t>(value)); }
-  void real(double value) {
-    number(std::isnan(value) ? UINT64_MAX : std::bit_cast<uint64_t>(value));
-  }
-
-  void add(const GraphSymbol &symbol) {
-    hasher_.field(symbol.name);
-    number(static_cast<uint64_t>(symbol.min));
-    number(symbol.max.has_value());
-    number(static_cast<uint64_t>(symbol.max.value_or(0)));
-  }
-
-  void add(const Expression &expression) {
-    tag(expression.kind);
-    number(static_cast<uint64_t>(expression.integer));
-    real(expression.real);
-    number(expression.symbol);
-    hasher_.field(expression.callee);
-    number(expression.arguments.size());
-    for (const ExpressionPtr &argument : expression.arguments)
-      add(*argument);
-  }
-
-  void add(const GraphType &type) {
-    tag(type.kind);
-    if (type.kind == TypeKind::Tensor) {
-      number(type.tensor.dtype ? static_cast<uint64_t>(*type.tensor.dtype) + 1 : 0);
-      number(type.tensor.ranked);
-      number(type.tensor.sizes.size());
-      for (const Dimension &size : type.tensor.sizes) {
-        number(size.index());
-        if (const auto *fixed = std::get_if<int64_t>(&size))
-          number(static_cast<uint64_t>(*fixed));
-        else
-          add(*std::get<ExpressionPtr>(size));
-      }
-    }
-    number(type.parameters.size());
-    for (const GraphType &parameter : type.parameters)
-      add(parameter);
+  void line(std::string text, std::string node = "") {
+    lines_.push_back({std::move(text), std::move(node)});
   }
 
   void add(const GraphInput &input) {
-    tag(input.kind);
-    hasher_.field(input.name);
-    number(input.value.has_value());
+    static constexpr const char *kKinds[] = {"input", "fixed input", "parameter", "buffer",
+                                             "constant"};
+    std::string text = concat(kKinds[number(input.kind)], " ", name(input.name));
     if (input.value)
-      define(*input.value);
-    add(input.constant);
+      text += concat(" = ", definition(*input.value));
+    if (!input.constant.isNone() || input.kind == GraphInput::Kind::Constant)
+      text += concat(" is ", this->text(input.constant));
     auto weight = graph_.weights.find(input.name);
     bool isWeight =
         input.kind != GraphInput::Kind::User && input.kind != GraphInput::Kind::Constant;
-    if (!isWeight || weight == graph_.weights.end())
-      return;
-    number(weight->second.inlined);
-    if (weight->second.inlined)
-      hasher_.field(contiguousBytes(model_, weight->second));
+    if (isWeight && weight != graph_.weights.end() && weight->second.inlined)
+      text += concat(" of bytes ", hex(contiguousBytes(model_, weight->second)));
+    line(std::move(text));
   }
 
-  void add(const GraphBlock &block) {
-    number(block.inputs.size());
+  void addNodes(const GraphBlock &block, const std::string &indent) {
+    for (const Node &node : block.nodes)
+      add(node, indent);
+  }
+
+  void add(const Node &node, const std::string &indent) {
+    std::string id = nodeId(nextNode_++);
+    std::string text = concat(indent, id, ":");
+    std::vector<BlockId> blocks;
+    for (const Argument &output : node.outputs)
+      text += concat(" ", result(output));
+    text += concat(node.outputs.empty() ? " " : " = ", name(node.target), "(");
+    for (const NamedArgument &input : node.inputs) {
+      text += concat(&input == node.inputs.data() ? "" : ", ",
+                     input.name.empty() ? "" : concat(name(input.name), "="),
+                     this->text(input.argument));
+      collectBlocks(input.argument, blocks);
+    }
+    line(text + ")", std::move(id));
+    for (BlockId block : blocks)
+      add(graph_.block(block), indent + "  ");
+  }
+
+  void add(const GraphBlock &block, const std::string &indent) {
+    std::string text = indent + "block";
     for (ValueId input : block.inputs)
-      define(input);
-    number(block.nodes.size());
-    for (const Node &node : block.nodes) {
-      hasher_.field(node.target);
-      number(node.inputs.size());
-      for (const NamedArgument &input : node.inputs) {
-        hasher_.field(input.name);
-        add(input.argument);
-      }
-      number(node.outputs.size());
-      for (const Argument &output : node.outputs) {
-        add(output);
-        std::vector<ValueId> values;
-        collectValues(output, values);
-        for (ValueId value : values)
-          define(value);
-      }
-    }
-    number(block.outputs.size());
+      text += concat(" ", definition(input));
+    line(std::move(text));
+    addNodes(block, indent);
+    text = indent + "gives";
     for (const Argument &output : block.outputs)
-      add(output);
+      text += concat(" ", this->text(output));
+    line(std::move(text));
   }
 
-  void define(ValueId value) {
-    tag(value);
-    add(graph_.typeOf(value));
+  // An output of a node, whose values it defines.
+  std::string result(const Argument &output) {
+    if (const ValueId *value = output.asValue())
+      return definition(*value);
+    std::vector<ValueId> values;
+    collectValues(output, values);
+    std::string out = text(output);
+    for (ValueId value : values)
+      out += concat(" ", definition(value));
+    return out;
   }
 
-  void add(const Argument &argument) {
-    number(argument.value.index());
-    std::visit([this](const auto &value) { addValue(value); }, argument.value);
+  std::string definition(ValueId value) {
+    return concat(text(value), ": ", type(graph_.typeOf(value)));
   }
 
-  void addValue(std::monostate) {}
-  void addValue(int64_t value) { number(static_cast<uint64_t>(value)); }
-  void addValue(double value) { real(value); }
-  void addValue(bool value) { number(value); }
-  void addValue(const std::complex<double> &value) {
-    real(value.real());
-    real(value.imag());
-  }
-  void addValue(const std::string &value) { hasher_.field(value); }
-  void addValue(const DeviceName &value) { hasher_.field(value.name); }
-  void addValue(const OperatorName &value) { hasher_.field(value.name); }
-  void addValue(BlockId value) { add(graph_.block(value)); }
-  void addValue(const ArgumentList &list) {
-    tag(list.element);
-    number(list.items.size());
-    for (const Argument &item : list.items)
-      add(item);
-  }
-  void addValue(const ArgumentDict &dict) {
-    number(dict.items.size());
-    for (size_t i = 0; i < dict.items.size(); ++i) {
-      hasher_.field(dict.keys[i]);
-      add(dict.items[i]);
+  std::string expression(const Expression &expression) {
+    switch (expression.kind) {
+    case Expression::Kind::Integer:
+      return std::to_string(expression.integer);
+    case Expression::Kind::Float:
+      return real(expression.real);
+    case Expression::Kind::Boolean:
+      return expression.integer ? "True" : "False";
+    case Expression::Kind::Symbol:
+      return name(graph_.symbols[expression.symbol].name);
+    case Expression::Kind::Call:
+      break;
     }
+    std::string out = name(expression.callee) + "(";
+    for (const ExpressionPtr &argument : expression.arguments)
+      out += concat(out.back() == '(' ? "" : ", ", this->expression(*argument));
+    return out + ")";
   }
-  template <typename Enum>
-    requires std::is_enum_v<Enum>
-  void addValue(Enum value) {
-    tag(value);
+
+  std::string type(const GraphType &type) {
+    if (type.kind == TypeKind::Tensor)
+      return tensor(type.tensor);
+    std::string out(kindName(type.kind));
+    if (type.parameters.empty())
+      return out;
+    out += "<";
+    for (const GraphType &parameter : type.parameters)
+      out += concat(out.back() == '<' ? "" : ", ", this->type(parameter));
+    return out + ">";
+  }
+
+  std::string tensor(const TensorType &type) {
+    std::string out = type.dtype ? std::string(dtypeName(*type.dtype)) : "?";
+    if (!type.ranked)
+      return out + "[*]";
+    out += "[";
+    for (const Dimension &size : type.sizes) {
+      out += out.back() == '[' ? "" : ", ";
+      if (const auto *fixed = std::get_if<int64_t>(&size))
+        out += std::to_string(*fixed);
+      else
+        out += concat("{", expression(*std::get<ExpressionPtr>(size)), "}");
+    }
+    return out + "]";
+  }
+
+  std::string text(const Argument &argument) {
+    return std::visit([this](const auto &value) { return text(value); }, argument.value);
+  }
+  std::string text(std::monostate) { return "None"; }
+  std::string text(ValueId value) { return concat("%", number(value)); }
+  std::string text(int64_t value) { return std::to_string(value); }
+  std::string text(double value) { return real(value); }
+  std::string text(bool value) { return value ? "True" : "False"; }
+  std::string text(const std::complex<double> &value) {
+    return concat("complex(", real(value.real()), ", ", real(value.imag()), ")");
+  }
+  std::string text(const std::string &value) { return quoted(value); }
+  std::string text(DType value) { return std::string(dtypeName(value)); }
+  std::string text(MemoryFormat value) { return concat("memory_format ", number(value)); }
+  std::string text(Layout value) { return concat("layout ", number(value)); }
+  std::string text(const DeviceName &value) { return concat("device ", quoted(value.name)); }
+  std::string text(const OperatorName &value) { return concat("operator ", quoted(value.name)); }
+  std::string text(BlockId) { return "block"; } // follows, in order
+  std::string text(const ArgumentList &list) {
+    std::string out(list.element == TypeKind::Any ? "" : kindName(list.element));
+    out += "[";
+    for (const Argument &item : list.items)
+      out += concat(out.back() == '[' ? "" : ", ", text(item));
+    return out + "]";
+  }
+  std::string text(const ArgumentDict &dict) {
+    std::string out = "{";
+    for (size_t i = 0; i < dict.items.size(); ++i)
+      out += concat(i == 0 ? "" : ", ", quoted(dict.keys[i]), ": ", text(dict.items[i]));
+    return out + "}";
   }
 
   const ImportedModel &model_;
   const Graph &graph_;
-  Hasher hasher_;
+  CanonicalText lines_;
+  size_t nextNode_ = 0;
 };
+
+WeightKey storageOf(const Weight &weight) {
+  return {weight.blob, weight.offset, weight.storageBytes};
+}
 
 } // namespace
 
-Digest canonicalDigest(const ImportedModel &model) { return Canonicalizer(model).digest(); }
-
-Digest weightsDigest(const ImportedModel &model) {
-  std::map<std::tuple<size_t, uint64_t, uint64_t>, Digest> storages;
+Digest digestOf(const CanonicalText &text) {
   Hasher hasher;
+  for (const CanonicalLine &line : text)
+    hasher.update(line.text).update("\n");
+  return hasher.finish();
+}
+
+CanonicalText canonicalGraph(const ImportedModel &model) { return GraphWriter(model).write(); }
+
+Digest canonicalDigest(const ImportedModel &model) { return digestOf(canonicalGraph(model)); }
+
+CanonicalText canonicalWeights(const ImportedModel &model) {
+  std::map<WeightKey, Digest> storages;
+  CanonicalText text;
   for (const auto &[slot, weight] : model.graph.weights) {
-    hasher.field(slot).field(weight.bound);
-    if (!weight.bound)
+    if (!weight.bound) {
+      text.push_back({concat(name(slot), ": no data"), ""});
       continue;
-    auto [storage, isNew] = storages.try_emplace({weight.blob, weight.offset, weight.storageBytes});
+    }
+    auto [storage, isNew] = storages.try_emplace(storageOf(weight));
     if (isNew) {
       // A storage that is a blob of its own has its digest already.
       bool whole = model.files.mapping(weight.blob)->bytes().size() == weight.storageBytes;
       storage->second = whole ? model.blobs[weight.blob] : sha256(storageBytes(model, weight));
     }
-    hasher.field(storage->second.hex()).field(weight.storageOffset).field(weight.strides.size());
+    std::string line = concat(name(slot), ": ", storage->second.hex(), " from byte ",
+                              weight.storageOffset, " in strides of");
     for (int64_t stride : weight.strides)
-      hasher.field(static_cast<uint64_t>(stride));
+      line += concat(" ", stride);
+    text.push_back({std::move(line), ""});
   }
-  return hasher.finish();
+  return text;
 }
 
-Digest sourceDigest(const SourceMap &sourceMap) {
-  Hasher hasher;
+CanonicalText canonicalBindings(const ImportedModel &model) {
+  std::map<WeightKey, size_t> storages;
+  CanonicalText text;
+  for (const auto &[slot, weight] : model.graph.weights) {
+    std::string line = concat(name(slot), ": no data");
+    if (weight.bound) {
+      auto [storage, isNew] = storages.try_emplace(storageOf(weight), storages.size());
+      line =
+          concat(name(slot), ": storage ", storage->second, " of ", weight.storageBytes, " bytes");
+    }
+    text.push_back({std::move(line), ""});
+  }
+  return text;
+}
+
+CanonicalText canonicalSources(const SourceMap &sourceMap) {
+  CanonicalText text;
   for (const auto &[node, location] : sourceMap)
-    hasher.field(node)
-        .field(location.file)
-        .field(location.line)
-        .field(location.function)
-        .field(location.module);
-  return hasher.finish();
+    text.push_back({concat(node, ": ", quoted(location.file), " line ", location.line, " in ",
+                           quoted(location.function), " of ", quoted(location.module)),
+                    node});
+  return text;
 }
 
 } // namespace linalgd

@@ -2,7 +2,7 @@
 #include "compiler/import/canonical.h"
 #include "compiler/import/text.h"
 
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <algorithm>
 #include <cstring>
@@ -71,39 +71,82 @@ const std::string &buildIds() {
   return result;
 }
 
-std::vector<StageKey> makeKeys(const ImportedModel &model, const Options &options,
-                               const SourceMap &sourceMap, const std::string &target) {
+template <typename Write> const KeyComponent *KeyMaker::component(const char *name, Write write) {
+  auto [found, isNew] = components_.try_emplace(name);
+  if (isNew) {
+    CanonicalText text = write();
+    Digest digest = digestOf(text);
+    found->second = {name, std::move(text), digest};
+  }
+  return &found->second;
+}
+
+const KeyComponent *KeyMaker::line(const char *name, std::string text) {
+  return component(name, [&] { return CanonicalText{{std::move(text), ""}}; });
+}
+
+std::vector<const KeyComponent *> KeyMaker::added(Stage stage, bool last) {
+  std::vector<const KeyComponent *> list;
+  // A report has all of a model in it; what keys are made of is made of all that they are.
+  bool isReport = stage == Stage::Report, isKey = stage == Stage::Key;
+  if (stage == Stage::TorchRaw || isReport || isKey) {
+    list.push_back(line("format", std::to_string(kKeyFormat)));
+    list.push_back(component("build", [] {
+      CanonicalText text;
+      for (llvm::StringRef id : llvm::split(buildIds(), ';'))
+        text.push_back({id.str(), ""});
+      return text;
+    }));
+    list.push_back(component("graph", [this] { return canonicalGraph(model_); }));
+    list.push_back(line("entry", options_.entry));
+    list.push_back(line("locations", std::string(locationsModeName(options_.locations))));
+    if (options_.locations == LocationsMode::Python || isReport || isKey)
+      list.push_back(component("sources", [this] { return canonicalSources(sourceMap_); }));
+  }
+  if (stage == Stage::Torch || isReport || isKey)
+    list.push_back(component("keep_ops", [this] {
+      CanonicalText text;
+      for (const std::string &op : options_.keepOps)
+        text.push_back({op, ""});
+      return text;
+    }));
+  if (stage == Stage::Llvm || isKey)
+    list.push_back(line("target", target_));
+  bool writesWeights =
+      last && isText(stage) &&
+      (options_.weights == WeightsMode::Inline || options_.weights == WeightsMode::Params);
+  if (stage == Stage::Executable || writesWeights || isKey)
+    list.push_back(line("weights", std::string(weightsModeName(options_.weights))));
+  bool holdsWeights = (stage == Stage::Executable && options_.weights == WeightsMode::Embed) ||
+                      (writesWeights && options_.weights == WeightsMode::Inline);
+  if (holdsWeights || isKey)
+    list.push_back(component("weight data", [this] { return canonicalWeights(model_); }));
+  if (isReport)
+    list.push_back(component("bindings", [this] { return canonicalBindings(model_); }));
+  return list;
+}
+
+std::vector<StageKey> KeyMaker::make(Stage emit) {
   std::vector<StageKey> keys;
   Hasher hasher;
-  hasher.field("linalgd").field(kKeyFormat).field(buildIds());
-  hasher.field(canonicalDigest(model).hex()).field(options.entry);
-  hasher.field(locationsModeName(options.locations));
-  if (options.locations == LocationsMode::Python)
-    hasher.field(sourceDigest(sourceMap).hex());
-  for (int i = 0; i <= static_cast<int>(options.emit); ++i) {
-    auto stage = static_cast<Stage>(i);
+  hasher.field("linalgd");
+  for (Stage stage : stagesTo(emit)) {
     hasher.field(stageName(stage));
-    if (stage == Stage::Torch) {
-      hasher.field(options.keepOps.size());
-      for (const std::string &op : options.keepOps)
-        hasher.field(op);
-    }
-    if (stage == Stage::Llvm)
-      hasher.field(target);
-    bool embeds = stage == Stage::Executable && options.weights == WeightsMode::Embed;
-    if (stage == Stage::Executable)
-      hasher.field(embeds ? "embed" : "external");
-    if (stage == options.emit && stage <= Stage::Linalg &&
-        (options.weights == WeightsMode::Inline || options.weights == WeightsMode::Params))
-      hasher.field(weightsModeName(options.weights));
-    if (embeds ||
-        (stage == options.emit && stage <= Stage::Linalg && options.weights == WeightsMode::Inline))
-      hasher.field(weightsDigest(model).hex());
+    for (const KeyComponent *component : added(stage, stage == emit))
+      hasher.field(component->name).field(component->digest.hex());
     Digest key = hasher.finish();
     keys.push_back({stage, key});
     hasher.field(key.hex());
   }
   return keys;
+}
+
+std::vector<const KeyComponent *> KeyMaker::components(Stage emit) {
+  std::vector<const KeyComponent *> all;
+  for (Stage stage : stagesTo(emit))
+    for (const KeyComponent *component : added(stage, stage == emit))
+      all.push_back(component);
+  return all;
 }
 
 } // namespace linalgd

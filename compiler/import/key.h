@@ -1,25 +1,57 @@
-// The keys of a request's artifacts: one for each stage up to the one that is asked for.
+// The keys of a request's artifacts: one for each stage up to the one that is asked for, and what
+// they are made of.
 #pragma once
 
 #include "compiler/api/compiler.h"
+#include "compiler/import/canonical.h"
 #include "compiler/import/model.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
 namespace linalgd {
 
 // Raise it when the same model and options give another artifact though no binary changed its id.
-inline constexpr uint64_t kKeyFormat = 1;
+inline constexpr uint64_t kKeyFormat = 2;
 
 // The GNU build ids of this program and of the libraries that determine what it produces (MLIR,
 // LLVM, libtorch): "linalgd-worker=1f…;libLLVM.so.22=11…".
 const std::string &buildIds();
 
+// Something that a key depends on.
+struct KeyComponent {
+  std::string name; // "graph", "keep_ops"
+  CanonicalText text;
+  Digest digest; // of the text
+};
+
 // Each stage's key holds that of the stage before it and what matters from there on: locations and
 // the entry's name from torch-raw, keep_ops from torch, the target from llvm, the weights' bytes
 // where the executable embeds them. The last one also holds how its artifact is rendered.
-std::vector<StageKey> makeKeys(const ImportedModel &model, const Options &options,
-                               const SourceMap &sourceMap, const std::string &target);
+class KeyMaker {
+public:
+  // The arguments must outlive it. `target` matters to the stages that make code.
+  KeyMaker(const ImportedModel &model, const Options &options, const SourceMap &sourceMap,
+           std::string target)
+      : model_(model), options_(options), sourceMap_(sourceMap), target_(std::move(target)) {}
+
+  // For an artifact of `emit`, whatever the options say.
+  std::vector<StageKey> make(Stage emit);
+  // What the last one of these keys is made of, in the order in which it is hashed.
+  std::vector<const KeyComponent *> components(Stage emit);
+
+private:
+  // What a stage adds to the key of the one before it; `last`: its artifact is the one asked for.
+  std::vector<const KeyComponent *> added(Stage stage, bool last);
+  template <typename Write> const KeyComponent *component(const char *name, Write write);
+  const KeyComponent *line(const char *name, std::string text);
+
+  const ImportedModel &model_;
+  const Options &options_;
+  const SourceMap &sourceMap_;
+  const std::string target_;
+  std::map<std::string, KeyComponent> components_; // made when first asked for
+};
 
 } // namespace linalgd

@@ -221,8 +221,10 @@ TEST(Pt2, MapsNodesToTheUsersLines) {
   EXPECT_EQ(mlp.at("n2").line, 10u);
 }
 
-std::vector<StageKey> keysOf(const ImportedModel &model, const Options &options = {}) {
-  return makeKeys(model, options, makeSourceMap(model.graph), "x86_64-linux:x86-64-v3:");
+std::vector<StageKey> keysOf(const ImportedModel &model, const Options &options = {},
+                             const std::string &target = "x86_64-linux:x86-64-v3:") {
+  SourceMap sourceMap = makeSourceMap(model.graph);
+  return KeyMaker(model, options, sourceMap, target).make(options.emit);
 }
 
 TEST(Key, IsTheSameForASecondSave) {
@@ -296,7 +298,7 @@ TEST(Key, ChangesWithEachOption) {
   auto external = changed([](Options &o) { o.weights = WeightsMode::External; });
   EXPECT_EQ(external[2].key, base[2].key);
   options.emit = Stage::Executable;
-  auto v3 = makeKeys(*model, options, {}, "v3"), v4 = makeKeys(*model, options, {}, "v4");
+  auto v3 = keysOf(*model, options, "v3"), v4 = keysOf(*model, options, "v4");
   EXPECT_EQ(v3[2].key, v4[2].key);
   EXPECT_NE(v3[3].key, v4[3].key);
 }

@@ -1,4 +1,5 @@
 // CheckSupported: reports every op that cannot be lowered, at once.
+#include "compiler/passes/check_supported.h"
 #include "compiler/dialect/op_schema.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/passes/passes.h"
@@ -28,17 +29,12 @@ struct CheckSupported : PassWrapper<CheckSupported, OperationPass<ModuleOp>> {
   StringRef getDescription() const override { return "Report every unsupported op"; }
 
   void runOnOperation() override {
-    llvm::StringSet<> keep;
-    for (const std::string &name : keepOps)
-      keep.insert(name);
     bool failed = false;
-    getOperation().walk([&](Operation *op) {
-      StringRef name = torch::getQualifiedName(op);
-      if (isSupported(op) || keep.contains(name))
-        return;
+    std::vector<std::string> keep(keepOps.begin(), keepOps.end());
+    forEachUnsupportedOp(getOperation(), keep, [&](Operation *op) {
       failed = true;
       InFlightDiagnostic diagnostic = emitError(op->getLoc());
-      diagnostic << "unsupported op 'torch." << name << "'";
+      diagnostic << "unsupported op 'torch." << torch::getQualifiedName(op) << "'";
       if (isa<torch::Decompose>(op))
         diagnostic << ": not for operands of these types and values";
     });
@@ -50,6 +46,17 @@ struct CheckSupported : PassWrapper<CheckSupported, OperationPass<ModuleOp>> {
 };
 
 } // namespace
+
+void forEachUnsupportedOp(ModuleOp module, const std::vector<std::string> &keepOps,
+                          llvm::function_ref<void(Operation *)> visit) {
+  llvm::StringSet<> keep;
+  for (const std::string &name : keepOps)
+    keep.insert(name);
+  module.walk([&](Operation *op) {
+    if (!isSupported(op) && !keep.contains(torch::getQualifiedName(op)))
+      visit(op);
+  });
+}
 
 std::unique_ptr<Pass> createCheckSupportedPass(const std::vector<std::string> &keepOps) {
   auto pass = std::make_unique<CheckSupported>();

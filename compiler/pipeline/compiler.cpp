@@ -1,14 +1,17 @@
 // The Compiler of compiler/api: reads, inspects, and drives the stages.
 #include "compiler/api/compiler.h"
+#include "compiler/api/readable.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/importer.h"
 #include "compiler/import/key.h"
 #include "compiler/import/signature.h"
 #include "compiler/import/source_map.h"
 #include "compiler/pipeline/diagnostics.h"
+#include "compiler/pipeline/explain_key.h"
 #include "compiler/pipeline/infer_outputs.h"
 #include "compiler/pipeline/keep_ops.h"
 #include "compiler/pipeline/render.h"
+#include "compiler/pipeline/report.h"
 #include "compiler/pipeline/stages.h"
 #include "compiler/pipeline/weights.h"
 
@@ -48,29 +51,32 @@ bool isIdentifier(llvm::StringRef name) {
          llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
+// Why there is no artifact of a stage with these options; empty where there is one.
+std::string whyNot(Stage emit, const Options &options) {
+  if (!isCode(emit))
+    return "";
+  if (options.weights == WeightsMode::Inline || options.weights == WeightsMode::Params)
+    return "weights=" + std::string(weightsModeName(options.weights)) +
+           " is for emit=" + std::string(stageName(Stage::Linalg)) + " and the stages before it";
+  if (!options.keepOps.empty())
+    return "keep_ops is for emit=linalg and the stages before it: there is no code for an op "
+           "that is kept";
+  return "";
+}
+
 // Checks the options against each other.
 absl::Status checkOptions(const Options &options, StageSink &sink) {
   if (!isIdentifier(options.entry))
     return reject("the entry name '" + options.entry + "' is not an identifier", sink);
-  bool rendersText = options.emit <= Stage::Linalg;
-  if (!rendersText &&
-      (options.weights == WeightsMode::Inline || options.weights == WeightsMode::Params))
-    return reject("weights=" + std::string(weightsModeName(options.weights)) + " is for emit=" +
-                      std::string(stageName(Stage::Linalg)) + " and the stages before it",
-                  sink);
-  if (!rendersText && !options.keepOps.empty())
-    return reject(
-        "keep_ops is for emit=linalg and the stages before it: there is no code for an op "
-        "that is kept",
-        sink);
-  return absl::OkStatus();
+  std::string reason = whyNot(options.emit, options);
+  return reason.empty() ? absl::OkStatus() : reject(reason, sink);
 }
 
 absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink) {
   if (absl::Status status = checkOptions(options, sink); !status.ok())
     return status;
   Job job;
-  if (options.emit >= Stage::Llvm) {
+  if (isCode(options.emit) || options.emit == Stage::Key) {
     absl::StatusOr<Target> target = resolveTarget(options.target);
     if (!target.ok())
       return reject(std::string(target.status().message()), sink);
@@ -84,11 +90,18 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
     return reject(std::string(status.message()), sink);
   job.options = std::move(options);
   job.sourceMap = makeSourceMap(job.imported.graph);
-  job.keys = makeKeys(job.imported, job.options, job.sourceMap,
-                      job.options.emit >= Stage::Llvm ? job.target.str() : "");
+  KeyMaker keys(job.imported, job.options, job.sourceMap, job.target.str());
+  job.keys = keys.make(job.options.emit);
   inferOutputTypes(job.imported, job.options);
   job.signature = makeSignature(job.imported.graph, job.options.entry);
   return job;
+}
+
+DialectRegistry registry() {
+  DialectRegistry registry;
+  registerCodegenDialects(registry);
+  registry.insert<torch::TorchDialect>();
+  return registry;
 }
 
 // One compile: a module on its way through the stages.
@@ -107,28 +120,21 @@ public:
   }
 
   absl::StatusOr<Artifact> run(const std::optional<ResumePoint> &resume) {
-    int first = 0;
-    if (resume) {
+    if (resume)
       if (absl::Status status = parse(*resume); !status.ok())
         return status;
-      first = static_cast<int>(resume->stage) + 1;
-    }
-    for (int i = first; i <= static_cast<int>(job_.options.emit); ++i)
-      if (absl::Status status = runStage(static_cast<Stage>(i)); !status.ok())
+    for (Stage stage : stagesTo(job_.options.emit)) {
+      if (resume && stage <= resume->stage)
+        continue;
+      if (absl::Status status = runStage(stage); !status.ok())
         return status;
+    }
     if (!artifact_)
       return finalArtifact();
     return *std::move(artifact_);
   }
 
 private:
-  static DialectRegistry registry() {
-    DialectRegistry registry;
-    registerCodegenDialects(registry);
-    registry.insert<torch::TorchDialect>();
-    return registry;
-  }
-
   // Goes on from the text of an earlier stage.
   absl::Status parse(const ResumePoint &resume) {
     Blob blob;
@@ -157,7 +163,7 @@ private:
     if (!definitionOf(stage).isModule || last)
       return absl::OkStatus();
     text_ = renderModule(*module_, WeightsMode::Embed);
-    absl::StatusOr<Artifact> artifact = makeArtifact(definitionOf(stage), text_);
+    absl::StatusOr<Artifact> artifact = makeArtifact({fileOf(definitionOf(stage), text_)});
     if (!artifact.ok())
       return artifact.status();
     sink_.stageArtifact(stage, *std::move(artifact));
@@ -229,11 +235,11 @@ private:
   absl::StatusOr<Artifact> finalArtifact() {
     const StageDefinition &stage = definitionOf(job_.options.emit);
     if (stage.isModule)
-      return makeArtifact(stage, renderModule(*module_, job_.options.weights));
+      return makeArtifact({fileOf(stage, renderModule(*module_, job_.options.weights))});
     absl::StatusOr<std::string> text = emitLlvmIr(*module_, options_.codegen);
     if (!text.ok())
       return report(text.status());
-    return makeArtifact(stage, *text);
+    return makeArtifact({fileOf(stage, *std::move(text))});
   }
 
   const Job &job_;
@@ -246,6 +252,38 @@ private:
   std::string text_; // of the last stage that has one
   std::optional<Artifact> artifact_;
 };
+
+absl::StatusOr<std::vector<TextFile>> reportOn(const Job &job, StageSink &sink) {
+  MLIRContext context(registry(), MLIRContext::Threading::DISABLED);
+  absl::StatusOr<Json> report =
+      makeReport({job.imported, job.options, job.sourceMap, job.signature}, context, sink);
+  if (!report.ok())
+    return report.status();
+  // Names of the model may hold anything.
+  return std::vector<TextFile>{{"report.json", "application/json", dump(*report)},
+                               {"report.txt", "text/plain", readable(renderReportText(*report))},
+                               {"report.html", "text/html", readable(renderReportHtml(*report))}};
+}
+
+std::vector<TextFile> explainKeysOf(const Job &job) {
+  KeyMaker keys(job.imported, job.options, job.sourceMap, job.target.str());
+  KeyExplanation explanation = explainKeys(
+      keys, job.sourceMap, [&](Stage emit) { return whyNot(emit, job.options).empty(); });
+  return {{"key.json", "application/json", std::move(explanation.json)},
+          {"key.txt", "text/plain", readable(explanation.text)}};
+}
+
+// The stages that stand apart: each makes its artifact in one step.
+absl::StatusOr<Artifact> explain(const Job &job, StageSink &sink) {
+  Clock::time_point start = Clock::now();
+  Stage stage = job.options.emit;
+  sink.stageStarted(stage);
+  absl::StatusOr<std::vector<TextFile>> files =
+      stage == Stage::Report ? reportOn(job, sink) : explainKeysOf(job);
+  sink.stageFinished(stage,
+                     std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start));
+  return files.ok() ? makeArtifact(*files) : files.status();
+}
 
 class PipelineCompiler : public Compiler {
 public:
@@ -267,7 +305,7 @@ public:
       return job.status();
     Inspection inspection;
     inspection.keys = std::move(job->keys);
-    if (job->options.emit >= Stage::Llvm)
+    if (isCode(job->options.emit))
       inspection.target = job->target.str();
     inspection.weights = bindWeights(job->imported);
     inspection.signature = std::move(job->signature);
@@ -281,6 +319,8 @@ public:
     absl::StatusOr<Job> job = prepare(model, options, sink);
     if (!job.ok())
       return job.status();
+    if (!isText(options.emit) && !isCode(options.emit))
+      return explain(*job, sink);
     return Compilation(*job, model, sink).run(resume);
   }
 };

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kMaxDiagnostics = 1000;
 constexpr size_t kMaxOpsInSummary = 10;
-constexpr std::string_view kUnsupported = "unsupported-op";
 
 bool isNodeId(StringRef name) {
   return name.consume_front("n") && !name.empty() &&
@@ -41,7 +40,7 @@ Diagnostic convert(mlir::Diagnostic &diagnostic) {
   result.op = quotedOp(result.message);
   StringRef message = result.message;
   if (message.starts_with("unsupported op ") || message.starts_with("cannot lower ")) {
-    result.code = kUnsupported;
+    result.code = kUnsupportedOp;
     result.hint = "keep_ops passes an op through to the output; otherwise write the model without "
                   "it, or add it to linalgd (docs/adding-an-op.md)";
   }
@@ -81,7 +80,7 @@ absl::Status DiagnosticCollector::fail(Stage stage, bool isFaultOfModel, StageSi
   for (Diagnostic &diagnostic : diagnostics_) {
     if (diagnostic.severity == Severity::Error && first.empty())
       first = diagnostic.message;
-    if (diagnostic.code == kUnsupported && !llvm::is_contained(unsupported, diagnostic.op))
+    if (diagnostic.code == kUnsupportedOp && !llvm::is_contained(unsupported, diagnostic.op))
       unsupported.push_back(diagnostic.op);
     if (diagnostic.code.empty())
       diagnostic.code = isFaultOfModel ? "invalid-model" : "internal";

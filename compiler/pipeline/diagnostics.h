@@ -6,9 +6,13 @@
 #include "mlir/IR/Diagnostics.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace linalgd {
+
+// The code of a diagnostic about an op that cannot be compiled.
+inline constexpr std::string_view kUnsupportedOp = "unsupported-op";
 
 // The id of the node that an op comes from ("n12"), whatever its location is wrapped in; empty
 // where it comes from none.
@@ -21,6 +25,8 @@ public:
 
   // Whether there was an error: passes go on after some.
   bool hasErrors() const;
+  // What came since the start, or since it was last taken.
+  std::vector<Diagnostic> take() { return std::exchange(diagnostics_, {}); }
   // What there is to say about a stage that failed: everything goes to the sink, the result sums it
   // up. Unimplemented where ops are not supported, InvalidArgument for a fault of the model, else
   // Internal.

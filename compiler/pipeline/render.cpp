@@ -116,12 +116,14 @@ absl::StatusOr<UniqueFd> makeMemoryFile(std::string_view name, std::string_view 
   return fd;
 }
 
-absl::StatusOr<Artifact> makeArtifact(const StageDefinition &stage, std::string_view bytes) {
-  absl::StatusOr<UniqueFd> fd = makeMemoryFile(stage.artifactName, bytes);
-  if (!fd.ok())
-    return fd.status();
+absl::StatusOr<Artifact> makeArtifact(llvm::ArrayRef<TextFile> files) {
   Artifact artifact;
-  artifact.files.push_back({stage.artifactName, stage.mediaType, bytes.size(), *std::move(fd)});
+  for (const TextFile &file : files) {
+    absl::StatusOr<UniqueFd> fd = makeMemoryFile(file.name, file.text);
+    if (!fd.ok())
+      return fd.status();
+    artifact.files.push_back({file.name, file.mediaType, file.text.size(), *std::move(fd)});
+  }
   return artifact;
 }
 

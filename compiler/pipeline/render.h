@@ -17,6 +17,16 @@ std::string renderModule(mlir::ModuleOp module, WeightsMode weights);
 
 // A memory file with these bytes.
 absl::StatusOr<UniqueFd> makeMemoryFile(std::string_view name, std::string_view bytes);
-absl::StatusOr<Artifact> makeArtifact(const StageDefinition &stage, std::string_view bytes);
+
+struct TextFile {
+  std::string name;
+  std::string mediaType;
+  std::string text;
+};
+// What a stage's artifact is called.
+inline TextFile fileOf(const StageDefinition &stage, std::string text) {
+  return {stage.artifactName, stage.mediaType, std::move(text)};
+}
+absl::StatusOr<Artifact> makeArtifact(llvm::ArrayRef<TextFile> files);
 
 } // namespace linalgd

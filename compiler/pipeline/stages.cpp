@@ -41,6 +41,10 @@ constexpr StageDefinition kStages[kNumStages] = {
     {Stage::Llvm, "LLVM IR", "model.ll", "text/x-llvm", addLlvmPasses, false},
     {Stage::Executable, "a shared library with a C ABI", "model.so", "application/x-sharedlib",
      nullptr, false},
+    {Stage::Report, "a report on the model: ops, inputs, parameters, what is not supported",
+     "report.json", "application/json", nullptr, false},
+    {Stage::Key, "what the keys of its artifacts are made of", "key.json", "application/json",
+     nullptr, false},
 };
 
 } // namespace

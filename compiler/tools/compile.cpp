@@ -2,11 +2,13 @@
 #include "compiler/api/compiler.h"
 
 #include "CLI/CLI.hpp"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <fcntl.h>
@@ -44,6 +46,19 @@ bool writeFile(const ArtifactFile &file, llvm::StringRef path) {
   if (error)
     fail("cannot write " + path + ": " + error.message());
   return !error;
+}
+
+// The artifact proper, and the other files beside it, with extensions of their own.
+bool writeArtifact(const Artifact &artifact, llvm::StringRef path) {
+  if (!writeFile(artifact.files.front(), path))
+    return false;
+  for (const ArtifactFile &file : llvm::ArrayRef(artifact.files).drop_front()) {
+    llvm::SmallString<128> beside = path;
+    llvm::sys::path::replace_extension(beside, llvm::sys::path::extension(file.name));
+    if (path != "-" && !writeFile(file, beside))
+      return false;
+  }
+  return true;
 }
 
 // Prints diagnostics with their places, and what else is asked for.
@@ -156,7 +171,7 @@ int run(Arguments &arguments) {
       compiler->compile(*model, arguments.options, std::nullopt, sink);
   if (!artifact.ok())
     return fail(std::string(artifact.status().message()));
-  return writeFile(artifact->files.front(), arguments.output) ? 0 : 1;
+  return writeArtifact(*artifact, arguments.output) ? 0 : 1;
 }
 
 } // namespace
@@ -167,7 +182,8 @@ int main(int argc, char **argv) {
   app.set_version_flag("--version", "linalgd-compile " LINALGD_VERSION);
   app.add_option("MODEL", arguments.model, "a .pt2 or traced .pt file")->required();
   app.add_option("-o,--output", arguments.output, "the artifact; - for standard output");
-  app.add_option("--emit", arguments.emit, "torch-raw, torch, linalg, llvm or executable");
+  app.add_option("--emit", arguments.emit,
+                 "torch-raw, torch, linalg, llvm, executable, report or key");
   app.add_option("--target", arguments.options.target, "x86-64-v3, or triple:cpu:features");
   app.add_option("--weights", arguments.weights, "embed, external, inline or params");
   app.add_option("--locations", arguments.locations, "ids or python");

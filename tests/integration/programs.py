@@ -61,6 +61,9 @@ def main(folder, prefix, batch):
     save("weights", net(seed=1), sample())
     save("strange", Strange(), sample())
     torch.jit.save(torch.jit.trace(net(), sample()), folder / (prefix + "traced.pt"))
+    if batch != 3:
+        torch.jit.script(net(width=24))  # the next one's class is called ___torch_mangle_0.Net
+    torch.jit.save(torch.jit.script(net()), folder / (prefix + "scripted.pt"))
     if batch == 3:
         save("rows", net(), sample(5))
         save("limited", net(), sample(), dynamic=True, max=16)

@@ -293,4 +293,6 @@ def test_stats_count(server: Stubs) -> None:
         "linalg",
         "llvm",
         "executable",
+        "report",
+        "key",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,131 @@ def test_a_second_save_of_torchscript_is_a_hit(
             client, first.save("traced"), args=(np.zeros((3, 8), np.float32),), emit=emit, entry="traced"
         )
         assert static.key != keys[emit]
+
+
+def test_a_second_save_of_scripted_torchscript_has_the_same_key(
+    client: linalgd.Client, first: Program, again: Program
+) -> None:
+    import numpy as np
+
+    mangled = [
+        set(re.findall(rb"___torch_mangle_[0-9]+", program.save("scripted").read_bytes()))
+        for program in (first, again)
+    ]
+    assert mangled[0] != mangled[1]
+    one, two = (
+        client.explain_key(program.save("scripted"), (np.zeros((3, 8), np.float32),))
+        for program in (first, again)
+    )
+    assert str(one.compare(two)) == "The keys are equal."
+
+
+def test_captured_graphs_have_keys_of_their_graphs(client: linalgd.Client) -> None:
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.linear(x))
+
+    def key(model: Any, rows: int = 3) -> str:
+        return client.explain_key(model, (torch.randn(rows, 8),)).key
+
+    net = Net()
+    assert key(net) == key(net) == key(Net())
+    assert key(net, rows=4) != key(net)
+    graph = torch.fx.symbolic_trace(net)
+    renamed = torch.fx.symbolic_trace(Net())
+    for node in renamed.graph.nodes:
+        if node.op == "call_function":
+            node.name = "another_name"
+    renamed.recompile()
+    assert key(graph) == key(renamed)
+    for node in renamed.graph.nodes:
+        if node.op == "call_function":
+            node.target = torch.sigmoid
+    renamed.recompile()
+    assert key(graph) != key(renamed)
+
+
+def test_what_a_key_is_made_of(client: linalgd.Client, daemon: Daemon, first: Program) -> None:
+    model = first.save("static")
+    for emit in ("torch-raw", "torch", "linalg", "llvm", "executable"):
+        options: dict[str, Any] = {"entry": "made", "emit": emit}
+        explained = client.explain_key(model, **options)
+        assert explained.key == compiled(client, model, **options).key
+        names = [component.name for component in explained.components]
+        assert ("target" in names) == (emit in ("llvm", "executable"))
+        assert ("weight data" in names) == (emit == "executable")
+        assert ("keep_ops" in names) == (emit != "torch-raw")
+    components = {component.name: component for component in explained.components}
+    assert [line.text for line in components["entry"].lines] == ["made"]
+    assert any("program=" in line.text for line in components["build"].lines)
+    (relu,) = [line for line in components["graph"].lines if "aten.relu" in line.text]
+    assert relu.source is not None
+    assert (relu.source.file, relu.source.line) == (str(first.path), first.line("relu"))
+    printed = linalgc(daemon, "explain", "--key", model, "--entry", "made")
+    assert printed.returncode == 0
+    assert printed.stdout == str(explained)
+    assert explained.key in printed.stdout
+    with pytest.raises(linalgd.InputError, match="no artifact of 'llvm'"):
+        client.explain_key(model, emit="llvm", keep_ops=["aten.linear"])
+
+
+@pytest.mark.parametrize(
+    ("other", "emit", "component", "parts", "mark"),
+    [
+        ("scale", "linalg", "graph", ("other=1.5", "other=1.25"), "scale"),
+        ("dim", "linalg", "graph", ("dim=-1", "dim=0"), "softmax"),
+        ("rows", "linalg", "graph", ("float32[3", "float32[5"), None),
+        ("weights", "executable", "weight data", None, None),
+    ],
+)
+def test_the_first_difference(
+    client: linalgd.Client,
+    daemon: Daemon,
+    first: Program,
+    other: str,
+    emit: str,
+    component: str,
+    parts: tuple[str, str] | None,
+    mark: str | None,
+) -> None:
+    models = first.save("static"), first.save(other)
+    one, two = (client.explain_key(model, emit=emit) for model in models)
+    compared = one.compare(two)
+    assert not compared.equal
+    (difference,) = compared.differences
+    assert difference.component == component
+    assert parts is None or difference.parts == parts
+    for line in (difference.one, difference.other):
+        assert line is not None
+        assert (line.source.line if line.source else None) == (mark and first.line(mark))
+    told = linalgc(daemon, "--json", "explain", "--key", *models, "--emit", emit)
+    assert told.returncode == 1
+    answer = json.loads(told.stdout)
+    assert answer["keys"] == [one.key, two.key]
+    assert answer["differences"][0]["component"] == component
+    assert answer["differences"][0]["parts"] == list(difference.parts)
+    printed = linalgc(daemon, "explain", "--key", *models, "--emit", emit)
+    assert f": {difference.parts[0]}  vs  {difference.parts[1]}\n" in printed.stdout
+    if mark:
+        assert f"{first.path}:{first.line(mark)} in forward" in printed.stdout
+
+
+def test_no_difference(client: linalgd.Client, daemon: Daemon, first: Program, again: Program) -> None:
+    one, two = (client.explain_key(program.save("dynamic")) for program in (first, again))
+    assert str(one.compare(two)) == "The keys are equal."
+    printed = linalgc(daemon, "explain", "--key", first.save("static"), again.save("static"))
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout.startswith("One key at linalg: ")
+    # New weights are a new key of what holds them.
+    same = linalgc(daemon, "explain", "--key", first.save("static"), first.save("weights"))
+    assert same.returncode == 0
 
 
 def test_every_option_is_in_the_key(client: linalgd.Client, first: Program) -> None:

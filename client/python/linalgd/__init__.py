@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from linalgd.client import Client, ServerInfo, Stats
     from linalgd.executable import Executable, TensorSpec, load
     from linalgd.job import Event, Job, JobStatus, StageTiming
+    from linalgd.keys import KeyReport
+    from linalgd.report import Report
 
 __version__ = "0.1.0"
 
@@ -52,7 +54,9 @@ __all__ = [
     "JobCancelled",
     "JobStatus",
     "JobTimeout",
+    "KeyReport",
     "LinalgdError",
+    "Report",
     "ServerError",
     "ServerInfo",
     "ServerUnavailable",
@@ -79,6 +83,8 @@ _HOMES = {
     "Job": "job",
     "JobStatus": "job",
     "StageTiming": "job",
+    "KeyReport": "keys",
+    "Report": "report",
 }
 
 

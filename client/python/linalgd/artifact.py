@@ -70,7 +70,7 @@ class Artifact:
     Attributes:
         key: SHA-256 over everything that determines it; equal keys mean equal artifacts.
         cached: whether it was served without compiling for this job.
-        stage: "torch-raw", "torch", "linalg", "llvm" or "executable".
+        stage: "torch-raw", "torch", "linalg", "llvm", "executable", "report" or "key".
         target: "triple:cpu:features" from llvm on, else "".
         files: its files, the artifact proper first.
         weights: the weights that it names by slot, with where their bytes are.
@@ -155,6 +155,18 @@ class Artifact:
         """The bytes of one of `files`, the artifact proper by default."""
         chosen = file or self.files[0]
         return b"".join(_blobs.download(self._rpc, chosen.digest))
+
+    def read(self, name: str) -> bytes:
+        """The bytes of the file of a name.
+
+        Raises:
+            InputError: the artifact has no such file.
+        """
+        for file in self.files:
+            if file.name == name:
+                return self.data(file)
+        known = ", ".join(file.name for file in self.files)
+        raise InputError(f"the artifact has no file {name!r}, but {known}")
 
     def weight_data(self, weight: WeightBinding) -> Iterator[bytes]:
         """The bytes of a weight, contiguous and row-major, in chunks.

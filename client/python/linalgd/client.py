@@ -14,6 +14,8 @@ import grpc
 from linalgd import _blobs, _capture, _rpc
 from linalgd.errors import InputError, LinalgdError
 from linalgd.job import STATES, Job
+from linalgd.keys import KeyReport
+from linalgd.report import Report
 from linalgd.v1 import compile_pb2, server_pb2
 
 if TYPE_CHECKING:
@@ -149,7 +151,8 @@ class Client:
             args: example inputs. Modules, callables and TorchScript need them; files with a
                 signature don't.
             kwargs: example keyword inputs.
-            emit: "torch-raw", "torch", "linalg", "llvm" or "executable".
+            emit: "torch-raw", "torch", "linalg", "llvm", "executable", or what `explain` and
+                `explain_key` ask for: "report", "key".
             dynamic_shapes: which sizes vary, as torch.export.export takes it.
             target: "x86-64-v2", "x86-64-v3", "x86-64-v4" or "triple:cpu:features"; None: the
                 server's default.
@@ -232,6 +235,59 @@ class Client:
         """
         job = self.submit(model, args, kwargs, emit="executable", **options)
         return job.result(progress=progress).load()
+
+    def explain(
+        self,
+        model: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        keep_ops: Iterable[str] = (),
+        **options: Any,
+    ) -> Report:
+        """Reports on a model without compiling it: ops, what is not supported, shapes, weights.
+
+        A model with unsupported ops is no error: the report tells them all.
+
+        Args:
+            model: as `submit` takes it.
+            args: example inputs.
+            kwargs: example keyword inputs.
+            keep_ops: ops that need no support, as in `submit`.
+            **options: of `submit`, but for `emit`.
+
+        Raises:
+            CompileError: the model cannot be read.
+            LinalgdError: as `submit` and `Job.result` raise them.
+        """
+        job = self.submit(model, args, kwargs, emit="report", keep_ops=keep_ops, **options)
+        artifact = job.result()
+        return Report(artifact.read, artifact.key, artifact.cached)
+
+    def explain_key(
+        self,
+        model: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        emit: str = "linalg",
+        **options: Any,
+    ) -> KeyReport:
+        """Tells what the key of an artifact is made of; `KeyReport.compare` takes two of them.
+
+        Args:
+            model: as `submit` takes it.
+            args: example inputs.
+            kwargs: example keyword inputs.
+            emit: of which artifact.
+            **options: of `submit`; those that are part of the key.
+
+        Raises:
+            InputError: the options allow no such artifact.
+            CompileError: the model cannot be read.
+            LinalgdError: as `submit` and `Job.result` raise them.
+        """
+        artifact = self.submit(model, args, kwargs, emit="key", **options).result()
+        return KeyReport(artifact.read, emit)
 
     def job(self, job_id: str) -> Job:
         """The handle of a job by its id.
