@@ -14,6 +14,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include <stdlib.h>
 
@@ -233,15 +234,34 @@ absl::Status Run::writeOutputs(const std::vector<Tensor> &outputs,
 
 namespace {
 
-// "output0", and for state "state0": as files are named.
+// "output0": as files are named.
 std::vector<std::string> outputNames(const client::Signature &signature) {
   std::vector<std::string> names;
   for (size_t i = 0; i < signature.outputs.size(); ++i)
     if (signature.outputs[i].isTensor())
       names.push_back(absl::StrCat("output", i));
-  for (size_t i = 0; i < signature.state.size(); ++i)
-    names.push_back(absl::StrCat("state", i));
   return names;
+}
+
+// Appends what the model has written, as "state0": its buffers, and its inputs in place.
+absl::Status addState(const Executable &executable, std::vector<Tensor> &inputs,
+                      std::vector<std::string> &names, std::vector<Tensor> &tensors) {
+  const client::Signature &signature = executable.manifest().signature;
+  for (size_t i = 0; i < signature.state.size(); ++i) {
+    const client::State &state = signature.state[i];
+    names.push_back(absl::StrCat("state", i));
+    if (state.slot) {
+      absl::StatusOr<Tensor> tensor = executable.state(*state.slot);
+      if (!tensor.ok())
+        return tensor.status();
+      tensors.push_back(*std::move(tensor));
+      continue;
+    }
+    auto before = std::span(signature.inputs).first(static_cast<size_t>(*state.input));
+    auto given = std::ranges::count_if(before, [](auto &input) { return input.isTensor(); });
+    tensors.push_back(std::move(inputs[static_cast<size_t>(given)]));
+  }
+  return absl::OkStatus();
 }
 
 } // namespace
@@ -272,7 +292,11 @@ int Run::run() {
     outputs = std::move(*result);
   }
   Json json = {{"model", arguments.model}, {"outputs", Json::array()}};
-  if (absl::Status status = writeOutputs(outputs, outputNames(signature), json); !status.ok())
+  std::vector<std::string> names = outputNames(signature);
+  absl::Status status = addState(executable, *tensors, names, outputs);
+  if (status.ok())
+    status = writeOutputs(outputs, names, json);
+  if (!status.ok())
     return session.fail(status);
   std::ranges::sort(times);
   std::chrono::microseconds median = times[times.size() / 2];

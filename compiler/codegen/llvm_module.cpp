@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/weights_object.h"
 #include "compiler/runtime/embedded.h"
+#include "compiler/runtime/executable.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -171,7 +172,7 @@ absl::StatusOr<UniqueFd> generateExecutable(mlir::ModuleOp module, const Codegen
     return weightsObject.status();
 
   nlohmann::ordered_json manifest = signature->json;
-  manifest["abi"] = 1;
+  manifest["abi"] = LINALGD_ABI_VERSION;
   manifest["producer"] = options.producer;
   manifest["key"] = options.key;
   manifest["target"] = options.target.str();

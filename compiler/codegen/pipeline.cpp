@@ -1,6 +1,7 @@
 // The order of code generation's passes.
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/passes.h"
+#include "compiler/codegen/signature.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ComplexToStandard/ComplexToStandard.h"
@@ -70,7 +71,7 @@ static std::string kernelVariant(const Target &target) {
 
 static void addTensorPasses(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createInlinerPass());
-  pm.addPass(createPrepareEntryPass(options.entry));
+  pm.addPass(createPrepareEntryPass(options.entry, stateResults(options.signature)));
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -54,26 +54,77 @@ struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
   }
 
   // A caller frees each result by itself, and its inputs and the weights are not ours to return.
+  // The last results are the new values of state: they go back to where it is, and are no results
+  // then.
   void ownResults(func::ReturnOp op) {
+    auto function = cast<func::FuncOp>(op->getParentOp());
+    auto state = getOperation()->getAttrOfType<ArrayAttr>(kStateAttr);
+    size_t numOutputs = op.getNumOperands() - (state ? state.size() : 0);
     llvm::SmallPtrSet<Operation *, 8> returned;
     OpBuilder builder(op);
-    Location loc = op.getLoc();
-    for (OpOperand &operand : op->getOpOperands()) {
-      Value value = operand.get();
-      auto type = cast<MemRefType>(value.getType());
-      memref::AllocOp allocation = wholeAllocation(value);
-      if (allocation && type.getLayout().isIdentity() && returned.insert(allocation).second)
-        continue;
-      SmallVector<Value> sizes;
-      for (int64_t i = 0; i < type.getRank(); ++i)
-        if (type.isDynamicDim(i))
-          sizes.push_back(memref::DimOp::create(builder, loc, value, i));
-      auto copyType = MemRefType::get(type.getShape(), type.getElementType());
-      Value copy =
-          memref::AllocOp::create(builder, loc, copyType, sizes, builder.getI64IntegerAttr(64));
-      memref::CopyOp::create(builder, loc, value, copy);
-      operand.set(copy);
+    for (OpOperand &operand : op->getOpOperands().take_front(numOutputs)) {
+      memref::AllocOp allocation = wholeAllocation(operand.get());
+      auto type = cast<MemRefType>(operand.get().getType());
+      if (!allocation || !type.getLayout().isIdentity() || !returned.insert(allocation).second)
+        operand.set(copyOf(builder, op.getLoc(), operand.get()));
     }
+    // All that is read of the old state, before any of it is written.
+    SmallVector<std::pair<Value, Value>> updates;
+    for (size_t i = numOutputs; i < op.getNumOperands(); ++i) {
+      Value value = op.getOperand(i), place = placeOf(function, state[i - numOutputs]);
+      if (isSameBuffer(value, place))
+        continue;
+      if (!wholeAllocation(value))
+        value = copyOf(builder, op.getLoc(), value);
+      updates.emplace_back(value, place);
+    }
+    for (auto [value, place] : updates)
+      memref::CopyOp::create(builder, op.getLoc(), value, place);
+    op->eraseOperands(numOutputs, op.getNumOperands() - numOutputs);
+    function.setType(FunctionType::get(&getContext(), function.getArgumentTypes(),
+                                       TypeRange(op.getOperandTypes())));
+  }
+
+  static Value copyOf(OpBuilder &builder, Location loc, Value value) {
+    auto type = cast<MemRefType>(value.getType());
+    SmallVector<Value> sizes;
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      if (type.isDynamicDim(i))
+        sizes.push_back(memref::DimOp::create(builder, loc, value, i));
+    auto copyType = MemRefType::get(type.getShape(), type.getElementType());
+    Value copy =
+        memref::AllocOp::create(builder, loc, copyType, sizes, builder.getI64IntegerAttr(64));
+    memref::CopyOp::create(builder, loc, value, copy);
+    return copy;
+  }
+
+  // The buffer of a piece of state: an argument, or what PrepareEntry read a slot from.
+  Value placeOf(func::FuncOp function, Attribute state) {
+    if (auto argument = dyn_cast<IntegerAttr>(state))
+      return function.getArgument(argument.getInt());
+    auto slots = getOperation()->getAttrOfType<ArrayAttr>(kSlotsAttr);
+    Value place;
+    for (auto global : getOperation().getOps<memref::GlobalOp>()) {
+      auto index = global->getAttrOfType<IntegerAttr>(kSlotIndexAttr);
+      if (!index || slots[index.getInt()] != state)
+        continue;
+      function.walk([&](memref::GetGlobalOp op) {
+        if (op.getName() == global.getSymName())
+          place = op;
+      });
+      if (!place) {
+        OpBuilder builder = OpBuilder::atBlockBegin(&function.front());
+        place = memref::GetGlobalOp::create(builder, function.getLoc(), global.getType(),
+                                            global.getSymName());
+      }
+    }
+    return place;
+  }
+
+  static bool isSameBuffer(Value value, Value place) {
+    while (auto cast = value.getDefiningOp<memref::CastOp>())
+      value = cast.getSource();
+    return value == place;
   }
 
   // Leaves a buffer that outlives its block alone: the runtime frees it when the call ends.

@@ -1,10 +1,11 @@
 #include "compiler/codegen/signature.h"
 
-#include "compiler/codegen/passes.h"
 #include "compiler/runtime/dlpack.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
+
+#include <set>
 
 namespace linalgd {
 namespace {
@@ -121,6 +122,23 @@ absl::Status readTensors(const Json &list, const std::string &what,
   return absl::OkStatus();
 }
 
+std::vector<StateResult> stateResults(const Json &json) {
+  std::vector<unsigned> arguments; // of the function, by number of the input
+  unsigned count = 0;
+  for (const Json &input : json.value("inputs", Json::array())) {
+    arguments.push_back(count);
+    count += input.value("kind", "tensor") != "constant";
+  }
+  std::vector<StateResult> results;
+  for (const Json &entry : json.value("state", Json::array())) {
+    if (const Json &slot = entry.at("slot"); slot.is_string())
+      results.push_back({slot.get<std::string>()});
+    else
+      results.push_back({"", arguments.at(entry.at("input").get<size_t>())});
+  }
+  return results;
+}
+
 absl::Status readJson(Signature &signature, mlir::FunctionType type) {
   const Json &json = signature.json;
   const Json symbols = json.value("symbols", Json::object()); // items() refers to it
@@ -133,10 +151,11 @@ absl::Status readJson(Signature &signature, mlir::FunctionType type) {
     signature.symbols.push_back(std::move(symbol));
   }
   size_t inputs = 0, outputs = 0;
+  std::vector<TensorSpec> state; // has no place of its own, but must fit
   for (auto [key, what, types, next, specs] :
        {std::tuple{"inputs", "input", type.getInputs(), &inputs, &signature.inputs},
         std::tuple{"outputs", "output", type.getResults(), &outputs, &signature.outputs},
-        std::tuple{"state", "state", type.getResults(), &outputs, &signature.outputs}}) {
+        std::tuple{"state", "state", type.getResults(), &outputs, &state}}) {
     absl::Status status =
         readTensors(json.value(key, Json::array()), what, types, *next, signature.symbols, *specs);
     if (!status.ok())
@@ -145,6 +164,9 @@ absl::Status readJson(Signature &signature, mlir::FunctionType type) {
   if (inputs != type.getNumInputs() || outputs != type.getNumResults())
     return broken("the function has " + std::to_string(type.getNumInputs()) + " arguments and " +
                   std::to_string(type.getNumResults()) + " results");
+  for (const StateResult &result : stateResults(json))
+    if (result.slot.empty())
+      signature.inputs[result.argument].isState = true;
   return absl::OkStatus();
 }
 
@@ -194,6 +216,9 @@ absl::Status addSlots(Signature &signature, mlir::ModuleOp module) {
   std::map<std::string, Json> known;
   for (const Json &slot : signature.json.value("slots", Json::array()))
     known[slot.value("slot", "")] = slot;
+  std::set<std::string> written;
+  for (const StateResult &result : stateResults(signature.json))
+    written.insert(result.slot);
   Json list = Json::array();
   for (auto [name, type] : llvm::zip_equal(names, types)) {
     std::string slot = llvm::cast<mlir::StringAttr>(name).str();
@@ -215,6 +240,7 @@ absl::Status addSlots(Signature &signature, mlir::ModuleOp module) {
         }
     }
     list.push_back({{"slot", slot}, {"dtype", json["dtype"]}, {"shape", json["shape"]}});
+    spec->isState = written.contains(slot);
     signature.slots.push_back(*std::move(spec));
   }
   signature.json["slots"] = std::move(list);
@@ -222,6 +248,18 @@ absl::Status addSlots(Signature &signature, mlir::ModuleOp module) {
 }
 
 } // namespace
+
+std::vector<StateResult> stateResults(const std::string &signature) {
+  if (signature.empty())
+    return {};
+  try {
+    return stateResults(Json::parse(signature));
+  } catch (const Json::exception &) {
+    return {}; // readSignature says what is wrong
+  } catch (const std::out_of_range &) {
+    return {};
+  }
+}
 
 absl::StatusOr<Signature> readSignature(mlir::ModuleOp module, const CodegenOptions &options) {
   auto attribute = module->getAttrOfType<mlir::TypeAttr>(kEntryTypeAttr);
@@ -238,6 +276,8 @@ absl::StatusOr<Signature> readSignature(mlir::ModuleOp module, const CodegenOpti
       status = readJson(signature, type);
     } catch (const Json::exception &error) {
       status = broken(error.what());
+    } catch (const std::out_of_range &) {
+      status = broken("state of an input that there is not");
     }
   }
   if (status.ok())

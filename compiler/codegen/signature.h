@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/codegen/passes.h"
 
 #include "nlohmann/json.hpp"
 
@@ -21,6 +22,7 @@ struct TensorSpec {
   uint8_t code = 0; // DLPack's
   uint8_t bits = 0;
   std::vector<Dim> dims;
+  bool isState = false; // an input or slot that the model writes to
 };
 
 struct Symbol {
@@ -31,11 +33,15 @@ struct Symbol {
 
 struct Signature {
   std::vector<TensorSpec> inputs;  // what linalgd_call takes
-  std::vector<TensorSpec> outputs; // what it returns, state included
+  std::vector<TensorSpec> outputs; // what it returns
   std::vector<Symbol> symbols;
   std::vector<TensorSpec> slots; // in the order of the module's slot numbers
   nlohmann::ordered_json json;
 };
+
+// What the last results of the function that a signature (JSON, or empty) describes are the new
+// values of.
+std::vector<StateResult> stateResults(const std::string &signature);
 
 // Reads options.signature, or makes one from the function's type where it is empty. `module` is one
 // that PrepareEntry has seen.

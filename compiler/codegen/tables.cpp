@@ -52,8 +52,8 @@ public:
       SmallVector<Constant *> dims;
       for (const Dim &dim : spec.dims)
         dims.push_back(record({i64(dim.size), words(dim.expression), string(dim.text)}));
-      records.push_back(record(
-          {string(spec.name), i8(spec.code), i8(spec.bits), i32(spec.dims.size()), array(dims)}));
+      records.push_back(record({string(spec.name), i8(spec.code), i8(spec.bits), i8(spec.isState),
+                                i32(spec.dims.size()), array(dims)}));
     }
     return array(records);
   }
@@ -82,8 +82,8 @@ public:
       if (auto offset = offsets.find(slot.name); offset != offsets.end())
         data = ConstantExpr::getGetElementPtr(Type::getInt8Ty(context_), base,
                                               i64(static_cast<int64_t>(offset->second)));
-      records.push_back(record({string(slot.name), i8(slot.code), i8(slot.bits), i32(shape.size()),
-                                words(shape), data}));
+      records.push_back(record({string(slot.name), i8(slot.code), i8(slot.bits), i8(slot.isState),
+                                i32(shape.size()), words(shape), data}));
     }
     return array(records);
   }

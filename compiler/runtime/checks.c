@@ -209,6 +209,9 @@ int linalgdCheckInputs(const DLManagedTensorVersioned *const *inputs, int32_t co
         checkTensor("input", input->name, input->code, input->bits, input->rank, inputs[i]);
     if (status)
       return status;
+    if (input->is_state && (inputs[i]->flags & DLPACK_FLAG_BITMASK_READ_ONLY))
+      return linalgdError(LINALGD_INVALID_ARGUMENT,
+                          "the model writes to input '%s', which is read-only", input->name);
   }
   int64_t *values = calloc((size_t)program->num_symbols + 1, sizeof(int64_t) + sizeof(bool));
   if (!values)

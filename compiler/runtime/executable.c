@@ -32,8 +32,9 @@ EXPORT int linalgd_open(linalgd_handle **handle) {
   if (made) {
     made->weights = calloc(count + 1, sizeof *made->weights);
     made->bound = calloc(count + 1, sizeof *made->bound);
+    made->state = calloc(count + 1, sizeof *made->state);
   }
-  if (!made || !made->weights || !made->bound) {
+  if (!made || !made->weights || !made->bound || !made->state) {
     linalgd_close(made);
     return linalgdError(LINALGD_OUT_OF_MEMORY, "out of memory");
   }
@@ -48,23 +49,29 @@ static void release(DLManagedTensorVersioned *tensor) {
     tensor->deleter(tensor);
 }
 
+int32_t linalgdFindSlot(const char *slot) {
+  for (int32_t i = 0; i < linalgd_program.num_weights; ++i)
+    if (strcmp(linalgd_program.weights[i].slot, slot) == 0)
+      return i;
+  linalgdError(LINALGD_INVALID_ARGUMENT, "the model has no slot '%s'", slot);
+  return -1;
+}
+
 EXPORT int linalgd_bind(linalgd_handle *handle, const char *slot,
                         DLManagedTensorVersioned *tensor) {
-  for (int32_t i = 0; i < linalgd_program.num_weights; ++i) {
-    const LinalgdWeight *weight = &linalgd_program.weights[i];
-    if (strcmp(weight->slot, slot) != 0)
-      continue;
-    int status = linalgdCheckWeight(weight, tensor);
-    if (status)
-      return status;
-    release(handle->bound[i]);
-    handle->bound[i] = tensor;
-    // An empty tensor may have no data, yet is bound.
-    const char *data = tensor->dl_tensor.data;
-    handle->weights[i] = data ? data + tensor->dl_tensor.byte_offset : (const char *)tensor;
-    return LINALGD_OK;
-  }
-  return linalgdError(LINALGD_INVALID_ARGUMENT, "the model has no slot '%s'", slot);
+  int32_t i = linalgdFindSlot(slot);
+  if (i < 0)
+    return LINALGD_INVALID_ARGUMENT;
+  int status = linalgdCheckWeight(&linalgd_program.weights[i], tensor);
+  if (status)
+    return status;
+  release(handle->bound[i]);
+  handle->bound[i] = tensor;
+  // An empty tensor may have no data, yet is bound.
+  const char *data = tensor->dl_tensor.data;
+  handle->weights[i] = data ? data + tensor->dl_tensor.byte_offset : (const char *)tensor;
+  linalgdForgetState(handle, i);
+  return LINALGD_OK;
 }
 
 EXPORT void linalgd_close(linalgd_handle *handle) {
@@ -73,12 +80,18 @@ EXPORT void linalgd_close(linalgd_handle *handle) {
   linalgdFreeSpare(handle);
   for (int32_t i = 0; handle->bound && i < linalgd_program.num_weights; ++i)
     release(handle->bound[i]);
+  for (int32_t i = 0; handle->state && i < linalgd_program.num_weights; ++i)
+    linalgdForgetState(handle, i);
   free(handle->bound);
+  free(handle->state);
   free(handle->weights);
   free(handle);
 }
 
-const void *linalgd_rt_weight(int64_t index) { return linalgdCurrentCall->handle->weights[index]; }
+const void *linalgd_rt_weight(int64_t index) {
+  const linalgd_handle *handle = linalgdCurrentCall->handle;
+  return handle->state[index] ? handle->state[index] : handle->weights[index];
+}
 
 void linalgd_rt_fail(const char *message) {
   LinalgdCall *call = linalgdCurrentCall;
@@ -86,32 +99,70 @@ void linalgd_rt_fail(const char *message) {
   longjmp(call->exit, 1);
 }
 
-// Copies a strided tensor to contiguous memory, row by row.
-static void gather(const DLTensor *tensor, const char *source, int32_t dim, int64_t element,
-                   char **target) {
+// Copies between a strided tensor and contiguous memory, row by row.
+static void copyRows(const DLTensor *tensor, char *strided, int32_t dim, bool gathers,
+                     char **rows) {
+  int64_t element = tensor->dtype.bits / 8;
   if (dim == tensor->ndim) {
-    memcpy(*target, source, (size_t)element);
-    *target += element;
+    memcpy(gathers ? *rows : strided, gathers ? strided : *rows, (size_t)element);
+    *rows += element;
+    return;
+  }
+  int64_t stride = element;
+  for (int32_t i = tensor->ndim - 1; !tensor->strides && i > dim; --i)
+    stride *= tensor->shape[i];
+  if (tensor->strides)
+    stride = tensor->strides[dim] * element;
+  if (dim == tensor->ndim - 1 && stride == element) {
+    element *= tensor->shape[dim];
+    memcpy(gathers ? *rows : strided, gathers ? strided : *rows, (size_t)element);
+    *rows += element;
     return;
   }
   for (int64_t i = 0; i < tensor->shape[dim]; ++i)
-    gather(tensor, source + i * tensor->strides[dim] * element, dim + 1, element, target);
+    copyRows(tensor, strided + i * stride, dim + 1, gathers, rows);
 }
 
-// The input's data as the generated code wants it; `alignment` is the dtype's own.
-static const void *inputData(const DLTensor *tensor) {
+static char *dataOf(const DLTensor *tensor) { return (char *)tensor->data + tensor->byte_offset; }
+
+// The bytes that a tensor lies between.
+static void extent(const DLTensor *tensor, const char **first, const char **end) {
+  int64_t element = tensor->dtype.bits / 8, low = 0, high = 0;
+  for (int32_t i = 0; tensor->strides && i < tensor->ndim; ++i) {
+    int64_t reach = (tensor->shape[i] - 1) * tensor->strides[i];
+    *(reach < 0 ? &low : &high) += reach;
+  }
+  if (!tensor->strides)
+    high = linalgdNumElements(tensor) - 1;
+  *first = dataOf(tensor) + low * element;
+  *end = dataOf(tensor) + (high + 1) * element;
+}
+
+static bool overlapsOthers(const DLManagedTensorVersioned *const *inputs, int32_t index) {
+  const char *first, *end, *otherFirst, *otherEnd;
+  extent(&inputs[index]->dl_tensor, &first, &end);
+  for (int32_t i = 0; i < linalgd_program.num_inputs; ++i) {
+    extent(&inputs[i]->dl_tensor, &otherFirst, &otherEnd);
+    if (i != index && linalgdNumElements(&inputs[i]->dl_tensor) && first < otherEnd &&
+        otherFirst < end)
+      return true;
+  }
+  return false;
+}
+
+// The input's data as the generated code wants it: aligned to its dtype, contiguous, and, where it
+// is written to, apart from all other inputs. That may be a copy.
+static char *inputData(const DLManagedTensorVersioned *const *inputs, int32_t index) {
+  const DLTensor *tensor = &inputs[index]->dl_tensor;
   int64_t element = tensor->dtype.bits / 8;
-  const char *data = (const char *)tensor->data + tensor->byte_offset;
+  char *data = dataOf(tensor);
   bool aligned = (uintptr_t)data % (element < 8 ? (uintptr_t)element : 8) == 0;
-  bool contiguous = linalgdIsContiguous(tensor);
-  if (aligned && contiguous)
+  bool apart = !linalgd_program.inputs[index].is_state || linalgdNumElements(tensor) == 0 ||
+               !overlapsOthers(inputs, index);
+  if (aligned && apart && linalgdIsContiguous(tensor))
     return data;
-  int64_t size = linalgdNumElements(tensor) * element;
-  char *copy = linalgd_rt_alloc(64, size), *target = copy;
-  if (contiguous)
-    memcpy(copy, data, (size_t)size);
-  else
-    gather(tensor, data, 0, element, &target);
+  char *copy = linalgd_rt_alloc(64, linalgdNumElements(tensor) * element), *rows = copy;
+  copyRows(tensor, data, 0, true, &rows);
   return copy;
 }
 
@@ -170,11 +221,17 @@ static void run(LinalgdCall *call, const DLManagedTensorVersioned *const *inputs
   int64_t *next = block + program->num_inputs;
   for (int32_t i = 0; i < program->num_inputs; ++i) {
     const DLTensor *tensor = &inputs[i]->dl_tensor;
-    describe(next, tensor, inputData(tensor));
+    describe(next, tensor, inputData(inputs, i));
     arguments[i] = next;
     next += 3 + 2 * tensor->ndim;
   }
   program->entry(arguments, next);
+  for (int32_t i = 0; i < program->num_inputs; ++i) {
+    const DLTensor *tensor = &inputs[i]->dl_tensor;
+    char *data = (char *)(intptr_t)((int64_t *)arguments[i])[1];
+    if (program->inputs[i].is_state && data != dataOf(tensor))
+      copyRows(tensor, dataOf(tensor), 0, false, &data);
+  }
   for (int32_t i = 0; i < program->num_outputs; ++i) {
     outputs[i] = makeOutput(&program->outputs[i], next);
     if (!outputs[i]) {
@@ -205,6 +262,9 @@ EXPORT int linalgd_call(linalgd_handle *handle, const DLManagedTensorVersioned *
   for (int32_t i = 0; i < num_outputs; ++i)
     outputs[i] = NULL;
   int status = checkCall(handle, inputs, num_inputs, num_outputs);
+  for (int32_t i = 0; i < linalgd_program.num_weights && !status; ++i)
+    if (linalgd_program.weights[i].is_state)
+      status = linalgdHoldState(handle, i);
   if (status)
     return status;
   LinalgdCall call;

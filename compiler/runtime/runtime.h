@@ -29,11 +29,19 @@ typedef struct {
 struct linalgd_handle {
   const void **weights;             // by slot; NULL: unbound
   DLManagedTensorVersioned **bound; // by slot; NULL: nothing that the handle owns
+  void **state;                     // by slot that the model writes: what it is now; NULL: as above
   _Atomic(LinalgdBlock *) spare;
 };
 
 // Sets the text of linalgd_last_error and returns the status.
 int linalgdError(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// executable.c: the number of a slot; -1 where there is none, with the error's text.
+int32_t linalgdFindSlot(const char *slot);
+
+// state.c: gives a slot that the model writes to memory of its own, or takes it away.
+int linalgdHoldState(linalgd_handle *handle, int32_t slot);
+void linalgdForgetState(linalgd_handle *handle, int32_t slot);
 
 // checks.c
 int linalgdCheckCpu(void);

@@ -33,6 +33,7 @@ typedef struct {
   const char *name;
   uint8_t code; // DLDataTypeCode
   uint8_t bits;
+  bool is_state; // the model writes to it
   int32_t rank;
   const LinalgdDim *dims;
 } LinalgdTensor;
@@ -47,6 +48,7 @@ typedef struct {
   const char *slot;
   uint8_t code;
   uint8_t bits;
+  bool is_state; // the model writes to it
   int32_t rank;
   const int64_t *shape;
   const void *data; // NULL: to be bound
@@ -69,7 +71,7 @@ typedef struct {
   const LinalgdFeature *features;
   const LinalgdSymbol *symbols;
   const LinalgdTensor *inputs;
-  const LinalgdTensor *outputs; // state results included
+  const LinalgdTensor *outputs;
   const LinalgdWeight *weights;
   // Runs the model. arguments[i] points to input i's memref descriptor; the outputs' descriptors
   // are written to `results`, one after the other. A descriptor of rank r is 3 + 2r words:

@@ -24,6 +24,8 @@ struct Functions {
   decltype(&linalgd_open) open = nullptr;
   decltype(&linalgd_bind) bind = nullptr;
   decltype(&linalgd_call) call = nullptr;
+  decltype(&linalgd_state) state = nullptr;
+  decltype(&linalgd_reset) reset = nullptr;
   decltype(&linalgd_close) close = nullptr;
   decltype(&linalgd_last_error) lastError = nullptr;
 };
@@ -110,6 +112,8 @@ absl::Status Executable::Library::resolve() {
   status.Update(find("linalgd_open", functions.open));
   status.Update(find("linalgd_bind", functions.bind));
   status.Update(find("linalgd_call", functions.call));
+  status.Update(find("linalgd_state", functions.state));
+  status.Update(find("linalgd_reset", functions.reset));
   status.Update(find("linalgd_close", functions.close));
   status.Update(find("linalgd_last_error", functions.lastError));
   return status;
@@ -159,7 +163,7 @@ absl::StatusOr<Executable> Executable::load(const std::string &path, const std::
   const Signature &signature = library->manifest.signature;
   auto isTensor = [](const Value &value) { return value.isTensor(); };
   library->numInputs = std::ranges::count_if(signature.inputs, isTensor);
-  library->numOutputs = std::ranges::count_if(signature.outputs, isTensor) + signature.state.size();
+  library->numOutputs = std::ranges::count_if(signature.outputs, isTensor);
   for (const Slot &slot : signature.slots)
     if (!slot.embedded)
       library->unbound.push_back(slot.name);
@@ -240,5 +244,15 @@ absl::StatusOr<std::vector<Tensor>> Executable::call(const std::vector<Tensor> &
     outputs.push_back(keepLibrary(result, library_->handle));
   return outputs;
 }
+
+absl::StatusOr<Tensor> Executable::state(const std::string &slot) const {
+  DLManagedTensorVersioned *state = nullptr;
+  int code = library_->functions.state(library_->model, slot.c_str(), &state);
+  if (code != LINALGD_OK)
+    return library_->error(code);
+  return keepLibrary(state, library_->handle);
+}
+
+void Executable::reset() { library_->functions.reset(library_->model); }
 
 } // namespace linalgd::client

@@ -166,7 +166,10 @@ Signature readSignature(const json &object, absl::Status &status) {
     signature.outputs.push_back(readValue(value, where, status));
   });
   reader.each("state", [&](const json &value, const std::string &where) {
-    signature.state.push_back(readState(value, where, status));
+    State state = readState(value, where, status);
+    if (state.input && static_cast<size_t>(*state.input) >= signature.inputs.size())
+      status.Update(absl::InvalidArgumentError(absl::StrCat(where, ".input names no input")));
+    signature.state.push_back(std::move(state));
   });
   reader.each("slots", [&](const json &value, const std::string &where) {
     signature.slots.push_back(readSlot(value, where, status));

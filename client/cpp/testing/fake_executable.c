@@ -77,6 +77,13 @@ int linalgd_call(linalgd_handle *handle, const DLManagedTensorVersioned *const *
   return LINALGD_OK;
 }
 
+int linalgd_state(linalgd_handle *handle, const char *slot, DLManagedTensorVersioned **state) {
+  (void)handle, (void)slot, (void)state;
+  return fail(LINALGD_INVALID_ARGUMENT, "the model has no state");
+}
+
+void linalgd_reset(linalgd_handle *handle) { (void)handle; }
+
 void linalgd_close(linalgd_handle *handle) {
   if (handle)
     release(handle);

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from linalgd._dtypes import DType
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 _CPU = 1
 _READ_ONLY = 1
 # Of ELF files: where the program headers are and how many; a program header's kind, offset, size.
@@ -77,18 +77,26 @@ _ERRORS: dict[int, tuple[type[LinalgdError], str]] = {
 }
 
 
-def borrow(address: int, dtype: DType, shape: Sequence[int], strides: Sequence[int] | None) -> ManagedTensor:
-    """A read-only tensor over memory that the caller keeps alive; it has no deleter.
+def borrow(
+    address: int,
+    dtype: DType,
+    shape: Sequence[int],
+    strides: Sequence[int] | None,
+    *,
+    writable: bool = False,
+) -> ManagedTensor:
+    """A tensor over memory that the caller keeps alive; it has no deleter.
 
     Args:
         address: of the first element.
         dtype: of the elements.
         shape: sizes.
         strides: in elements; None: contiguous.
+        writable: whether the executable may write to it.
     """
     rank = len(shape)
     sizes = ctypes.c_int64 * rank
-    managed = ManagedTensor(major=1, minor=0, flags=_READ_ONLY)
+    managed = ManagedTensor(major=1, minor=0, flags=0 if writable else _READ_ONLY)
     managed.tensor = Tensor(
         data=address,
         device=Device(_CPU, 0),
@@ -100,10 +108,10 @@ def borrow(address: int, dtype: DType, shape: Sequence[int], strides: Sequence[i
     return managed
 
 
-def borrow_array(array: np.ndarray[Any, Any], dtype: DType) -> ManagedTensor:
+def borrow_array(array: np.ndarray[Any, Any], dtype: DType, *, writable: bool = False) -> ManagedTensor:
     """`borrow` of an array whose strides are multiples of its elements."""
     strides = [stride // array.itemsize for stride in array.strides]
-    return borrow(array.ctypes.data, dtype, array.shape, strides)
+    return borrow(array.ctypes.data, dtype, array.shape, strides, writable=writable)
 
 
 class Library:
@@ -151,6 +159,16 @@ class Library:
     def bind(self, handle: int, slot: str, tensor: ManagedTensor) -> None:
         """Gives a slot its tensor, which must stay alive and unmoved while it is bound."""
         self._check(self._functions.linalgd_bind(handle, slot.encode(), ctypes.byref(tensor)))
+
+    def state(self, handle: int, slot: str) -> Output:
+        """The memory of a buffer that the model writes: valid until it is reset, bound or closed."""
+        made = _TENSOR_POINTER()
+        self._check(self._functions.linalgd_state(handle, slot.encode(), ctypes.byref(made)))
+        return Output(self, made)
+
+    def reset(self, handle: int) -> None:
+        """Brings the buffers that the model writes back to where it began."""
+        self._functions.linalgd_reset(handle)
 
     def call(self, handle: int, inputs: Sequence[ManagedTensor], count: int) -> list[Output]:
         """Runs the model; returns its `count` outputs."""
@@ -261,6 +279,8 @@ _SIGNATURES: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
             ctypes.c_int32,
         ),
     ),
+    ("linalgd_state", ctypes.c_int, (_HANDLE, ctypes.c_char_p, ctypes.POINTER(_TENSOR_POINTER))),
+    ("linalgd_reset", None, (_HANDLE,)),
     ("linalgd_close", None, (_HANDLE,)),
     ("linalgd_last_error", ctypes.c_char_p, ()),
 )

@@ -48,16 +48,14 @@ class Executable:
     PyTorch tensors where an input is one, else numpy arrays (bfloat16 is `ml_dtypes.bfloat16`).
     Inputs are not copied, outputs own their memory. It may be called from several threads at once.
 
-    A model that writes its buffers (or its inputs) keeps doing so: the new values are in `state`,
-    and the next call sees them (inputs are written in place); such calls take turns. `reset`
-    goes back to where the model began, `bind` sets a buffer.
+    A model that writes its buffers (or its inputs) keeps doing so, in place: the next call sees what
+    this one wrote. Such calls take turns. `state` has copies of these buffers, `bind` sets one, and
+    `reset` goes back to where the model began.
 
     Attributes:
         signature: the library's manifest; see docs/protocol.md.
         inputs: one for each leaf of (args, kwargs).
         outputs: one for each leaf of what the model returns.
-        state: by name, the last values of the buffers that the model has written since it was
-            loaded or reset; each call makes new ones, so what was taken from here stays as it is.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -73,12 +71,7 @@ class Executable:
         self._handle = self._library.open()
         # What is bound to the handle must live as long as it does.
         self._bound: dict[str, tuple[_abi.ManagedTensor, Any]] = {}
-        self._given: dict[str, Any] = {}  # the arrays that `bind` was given
-        self.state: dict[str, Any] = {}
         self._turn = threading.Lock()
-        self._close_at_end()
-
-    def _close_at_end(self) -> None:
         self._closing = weakref.finalize(self, _close, self._library, self._handle, self._bound)
         self._closing.atexit = False
 
@@ -91,8 +84,8 @@ class Executable:
         in_spec, out_spec = signature.get("in_spec"), signature.get("out_spec")
         self._in_spec = _treespec.parse(in_spec) if in_spec else None
         self._out_spec = _treespec.parse(out_spec) if out_spec else None
-        results = sum(output.kind not in ("constant", "input") for output in self.outputs)
-        self._results = results + len(self._state)
+        self._results = sum(output.kind not in ("constant", "input") for output in self.outputs)
+        self._written = {entry["input"] for entry in self._state if entry.get("slot") is None}
 
     def __repr__(self) -> str:
         return f"<linalgd.Executable {self._path.name} key={self.signature.get('key', '')[:12]}>"
@@ -112,35 +105,39 @@ class Executable:
         Args:
             slot: its name.
             value: an array or tensor of exactly the slot's dtype and shape; it is used in place (a
-                copy where it is not contiguous) and must not change during a call.
+                copy where it is not contiguous) and must not change during a call. Of a buffer that
+                the model writes, it is where the model begins, and is not written itself.
 
         Raises:
             InputError: there is no such slot, or the value does not fit it.
         """
         if slot not in self._slots:
             raise InputError(f"the executable has no weight {slot!r}")
-        self._given[slot] = self._bind(slot, value)
-        self.state.pop(slot, None)
-
-    def _bind(self, slot: str, value: Any) -> Any:
         dtype = DTYPES[self._slots[slot]["dtype"]]
         array = _as_array(value, dtype, f"the weight {slot!r}")
         array = np.require(array, requirements=["C", "A"])
         tensor = _abi.borrow_array(array, dtype)
-        self._library.bind(self._handle, slot, tensor)
-        self._bound[slot] = (tensor, array)
-        return array
+        with self._turn:
+            self._library.bind(self._handle, slot, tensor)
+            self._bound[slot] = (tensor, array)
+
+    @property
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The buffers that the model writes, by name: copies of what they are now.
+
+        `bind` takes them, here or in another process: the model then goes on from there.
+        """
+        with self._turn:
+            return {
+                entry["slot"]: _result(self._library.state(self._handle, entry["slot"]), None).copy()
+                for entry in self._state
+                if entry.get("slot") is not None
+            }
 
     def reset(self) -> None:
         """Forgets what the model has written: its buffers are again as they were saved, or bound."""
         with self._turn:
-            handle = self._library.open()
-            self._closing()
-            self._handle, self._bound = handle, {}
-            self._close_at_end()
-            self.state.clear()
-            for slot, array in self._given.items():
-                self._bind(slot, array)
+            self._library.reset(self._handle)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the model.
@@ -179,17 +176,16 @@ class Executable:
             as_torch = torch is not None and any(isinstance(leaf, torch.Tensor) for leaf in leaves)
         tensors = []
         alive = []  # what the tensors point into
-        for spec, (path, value) in zip(self.inputs, named, strict=True):
+        for index, (spec, (path, value)) in enumerate(zip(self.inputs, named, strict=True)):
             if spec.kind == "constant":
                 _check_constant(spec, path, value)
                 continue
-            tensor, owner = _input(spec, value, path)
+            tensor, owner = _input(spec, value, path, writable=index in self._written)
             tensors.append(tensor)
             alive.append(owner)
         if self._state:
             with self._turn:
                 made = self._run(tensors, torch if as_torch else None)
-                self._keep_state(made, leaves)
         else:
             made = self._run(tensors, torch if as_torch else None)
         del alive
@@ -230,16 +226,6 @@ class Executable:
                 yield next(made)
             else:
                 yield next(made).item()
-
-    def _keep_state(self, made: list[Any], leaves: list[Any]) -> None:
-        """Lets the next call, and the caller's own inputs, see what the model wrote."""
-        values = made[len(made) - len(self._state) :]
-        for entry, value in zip(self._state, values, strict=True):
-            if entry.get("slot") is not None:
-                self._bind(entry["slot"], value)
-                self.state[entry["slot"]] = value
-            else:
-                _write_back(leaves[entry["input"]], value)
 
 
 def load(
@@ -303,8 +289,8 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, (int, float, str, type(None))) else type(value).__name__
 
 
-def _input(spec: TensorSpec, value: Any, path: str) -> tuple[_abi.ManagedTensor, Any]:
-    """The C ABI's view of an input, and the object that owns its memory."""
+def _input(spec: TensorSpec, value: Any, path: str, *, writable: bool) -> tuple[_abi.ManagedTensor, Any]:
+    """The C ABI's view of an input, which it may write to, and the object that owns its memory."""
     dtype = DTYPES[spec.dtype]
     what = f"input {path!r}"
     if spec.kind in _SCALARS:
@@ -312,11 +298,13 @@ def _input(spec: TensorSpec, value: Any, path: str) -> tuple[_abi.ManagedTensor,
         return _abi.borrow_array(array, dtype), array
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        return _torch_input(torch, value, dtype, what)
+        return _torch_input(torch, value, dtype, what, writable=writable)
     array = _as_array(value, dtype, what)
     if any(stride % array.itemsize for stride in array.strides):
+        if writable:
+            raise InputError(f"{what} is written to, but its strides are no multiples of its elements")
         array = np.ascontiguousarray(array)
-    return _abi.borrow_array(array, dtype), array
+    return _abi.borrow_array(array, dtype, writable=writable and array.flags.writeable), array
 
 
 def _scalar(kind: str, value: Any, what: str) -> int | float | bool:
@@ -328,14 +316,16 @@ def _scalar(kind: str, value: Any, what: str) -> int | float | bool:
     return plain
 
 
-def _torch_input(torch: Any, value: Any, dtype: DType, what: str) -> tuple[_abi.ManagedTensor, Any]:
+def _torch_input(
+    torch: Any, value: Any, dtype: DType, what: str, *, writable: bool
+) -> tuple[_abi.ManagedTensor, Any]:
     if value.device.type != "cpu" or value.layout != torch.strided:
         raise InputError(f"{what} must be a dense tensor on the CPU: pass {what}.cpu().to_dense()")
     given = str(value.dtype).removeprefix("torch.")
     if given != dtype.name:
         raise InputError(f"{what} must be {dtype.name}, not {given}; convert it with .to(torch.{dtype.name})")
     value = value.detach().resolve_conj().resolve_neg()
-    tensor = _abi.borrow(value.data_ptr(), dtype, tuple(value.shape), value.stride())
+    tensor = _abi.borrow(value.data_ptr(), dtype, tuple(value.shape), value.stride(), writable=writable)
     return tensor, value
 
 
@@ -373,11 +363,3 @@ def _result(output: _abi.Output, torch: Any) -> Any:
     if empty:
         return torch.empty(output.shape, dtype=kind)
     return torch.frombuffer(output.buffer(), dtype=kind).reshape(output.shape)
-
-
-def _write_back(given: Any, value: Any) -> None:
-    """Writes an input's new value into the caller's array or tensor."""
-    if hasattr(given, "copy_"):
-        given.detach().copy_(value)
-    elif isinstance(given, np.ndarray):
-        np.copyto(given, np.asarray(value))

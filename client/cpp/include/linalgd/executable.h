@@ -13,7 +13,8 @@
 
 namespace linalgd::client {
 
-// A model in a shared library. `call` may run on several threads at once; `bind` not beside others.
+// A model in a shared library. `call` may run on several threads at once, but where the manifest has
+// state: then calls must take turns. `bind` and `reset` not beside others.
 class Executable {
 public:
   // `weights`: a safetensors file for the slots that are not embedded. Empty: the file beside the
@@ -35,11 +36,17 @@ public:
   // Binds every slot that the file has and that is not embedded.
   absl::Status bindSafetensors(const std::string &path);
 
-  // `inputs`: one tensor for each input that is not a constant. The answer: one for each output
-  // that is a tensor, int, float or bool, then one for each entry of the manifest's state.
+  // `inputs`: one tensor for each input that is not a constant; those that the manifest's state names
+  // are updated in place. The answer: one for each output that is a tensor, int, float or bool.
   // Outputs keep the library loaded. Errors: InvalidArgument, FailedPrecondition (unbound slots),
   // Internal (a check inside the model failed), ResourceExhausted (memory).
   absl::StatusOr<std::vector<Tensor>> call(const std::vector<Tensor> &inputs) const;
+
+  // A buffer that the model writes, in place: later calls write it, and see what is written to it.
+  // Valid until `reset`, a `bind` of the slot, or the executable's end.
+  absl::StatusOr<Tensor> state(const std::string &slot) const;
+  // Brings all of them back to where the model began.
+  void reset();
 
 private:
   struct Library;

@@ -34,7 +34,7 @@ struct Value {
   bool isTensor() const { return kind != ValueKind::Constant && kind != ValueKind::Input; }
 };
 
-// An extra result: the new value of a buffer that the model writes, or of an input that it mutates.
+// Something that the model updates in place: a buffer, or an input.
 struct State {
   std::optional<std::string> slot;
   std::optional<int> input;

@@ -47,3 +47,12 @@ static DLManagedTensorVersioned *make_output(DLDataType dtype, int32_t rank, con
 static void *at(const DLManagedTensorVersioned *tensor) {
   return (char *)tensor->dl_tensor.data + tensor->dl_tensor.byte_offset;
 }
+
+#ifndef HAS_STATE
+EXPORT void linalgd_reset(linalgd_handle *handle) { (void)handle; }
+EXPORT int linalgd_state(linalgd_handle *handle, const char *slot,
+                         DLManagedTensorVersioned **state) {
+  (void)handle, (void)slot, (void)state;
+  return fail(LINALGD_INVALID_ARGUMENT, "the model has no state");
+}
+#endif
