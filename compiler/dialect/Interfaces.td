@@ -43,4 +43,14 @@ def ViewOpInterface : OpInterface<"View"> {
            "unsigned":$index)>];
 }
 
+def WritesOpInterface : OpInterface<"Writes"> {
+  let cppNamespace = "::linalgd::torch";
+  let description = "An op that writes to operands and is no in-place twin: those that `writes` of its record names.";
+  let methods = [InterfaceMethod<
+    "Builds the op without its writes, on the values that its operands have now. Returns its results, "
+    "then the new value of each tensor that it writes to, in the order of the record.",
+    "::llvm::SmallVector<::mlir::Value>", "functionalize",
+    (ins "::linalgd::torch::TorchBuilder &":$b, "::mlir::ValueRange":$operands)>];
+}
+
 #endif

@@ -144,6 +144,7 @@ class Kw<SchemaType a, string value = ""> : Default<a, value, 1>;
 
 def Decomposes : DeclareOpInterfaceMethods<DecomposeOpInterface>;
 def Lowers : DeclareOpInterfaceMethods<LowerToLinalgOpInterface>;
+def Writes : DeclareOpInterfaceMethods<WritesOpInterface>;
 // `IsView` declares `scatter`; the others of the interface's methods as well, as named.
 def IsView : DeclareOpInterfaceMethods<ViewOpInterface>;
 def IsContiguousView : DeclareOpInterfaceMethods<ViewOpInterface, ["isContiguous"]>;
@@ -168,6 +169,10 @@ class Torch_SchemaOp<string qualified, dag ins_, dag outs_, list<Trait> traits =
   // The in-place twin ("relu_"), which has the same arguments and writes the result to the first.
   bit inPlace = 0;
   string inPlaceName = ""; // where its overload has another name: "aten.pow_.Scalar"
+  // Operands that the op writes to, though it is no in-place twin; only where the Bool operand `writesIf`
+  // is true, if there is one. The op then has the trait `Writes`.
+  list<string> writes = [];
+  string writesIf = "";
   // Reads random numbers: neither removable duplicates nor foldable.
   bit random = 0;
 

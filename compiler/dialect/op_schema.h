@@ -39,6 +39,8 @@ struct OpSchema {
   llvm::ArrayRef<ArgSchema> args;
   llvm::ArrayRef<llvm::StringRef> results; // schema types: "Tensor", "Tensor[]"
   llvm::StringRef inPlaceOf;               // of "aten.add_.Tensor": "aten.add.Tensor"; else empty
+  llvm::ArrayRef<unsigned> writes;         // arguments that it writes to otherwise
+  int writesIf; // the argument that says whether it does; -1: it always does
   bool random;
   bool decomposes, lowers, isView; // what the op's family implements
 };

@@ -296,7 +296,7 @@ Type meetTypes(Type keep, Type other) {
 //===-- Inference -----------------------------------------------------------------------------===//
 
 LogicalResult Inference::error(const Twine &message) {
-  return emitOptionalError(location_, "'", opName_, "' op ", message);
+  return emitOptionalError(location_, "'", opName, "' op ", message);
 }
 
 LogicalResult Inference::add(Type type) {

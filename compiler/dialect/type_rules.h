@@ -80,10 +80,10 @@ public:
   Inference(mlir::MLIRContext *context, std::optional<mlir::Location> location,
             llvm::StringRef opName, mlir::ValueRange operands,
             llvm::SmallVectorImpl<mlir::Type> &types)
-      : context(context), location_(location), opName_(opName), operands_(operands), types_(types) {
-  }
+      : context(context), opName(opName), location_(location), operands_(operands), types_(types) {}
 
   mlir::MLIRContext *const context;
+  const llvm::StringRef opName; // "torch.aten.relu"
 
   // Tensors of the operands' kind (non-value if any tensor operand is).
   llvm::LogicalResult tensor(const Sizes &sizes, mlir::Type dtype);
@@ -123,7 +123,6 @@ public:
 
 private:
   std::optional<mlir::Location> location_;
-  llvm::StringRef opName_;
   mlir::ValueRange operands_;
   llvm::SmallVectorImpl<mlir::Type> &types_;
 };

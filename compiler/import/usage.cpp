@@ -26,6 +26,23 @@ std::vector<ValueId> inputsOf(const Graph &graph, const Node &node) {
   return values;
 }
 
+const Argument *argumentOf(const Node &node, const torch::OpSchema &schema, unsigned index) {
+  for (const NamedArgument &input : node.inputs)
+    if (input.name == schema.args[index].name)
+      return &input.argument;
+  bool isPlaced = index < node.inputs.size() && node.inputs[index].name.empty();
+  return isPlaced ? &node.inputs[index].argument : nullptr;
+}
+
+// Whether a node may write to the arguments that its schema names: not where a flag says no.
+bool mayWrite(const Node &node, const torch::OpSchema &schema) {
+  if (schema.writes.empty() || schema.writesIf < 0)
+    return !schema.writes.empty();
+  const Argument *flag = argumentOf(node, schema, static_cast<unsigned>(schema.writesIf));
+  const bool *value = flag ? std::get_if<bool>(&flag->value) : nullptr;
+  return !value || *value;
+}
+
 // Follows views back to what they are views of.
 class Aliases {
 public:
@@ -33,6 +50,11 @@ public:
 
   void visit(const Node &node) {
     const torch::OpSchema *schema = torch::lookupSchema(node.target);
+    if (schema && mayWrite(node, *schema))
+      for (unsigned index : schema->writes)
+        if (const Argument *argument = argumentOf(node, *schema, index))
+          if (const ValueId *value = argument->asValue())
+            written_.insert(baseOf(*value));
     bool writes = torch::isInPlaceName(node.target) || (schema && !schema->inPlaceOf.empty());
     if (node.inputs.empty() || !(writes || (schema && schema->isView)))
       return;

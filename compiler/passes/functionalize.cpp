@@ -81,6 +81,7 @@ private:
   LogicalResult visitView(torch::View op);
   LogicalResult visitUnpack(torch::ListUnpackOp op);
   LogicalResult visitInPlace(Operation *op, StringRef functional);
+  LogicalResult visitWrites(torch::Writes op, const torch::OpSchema &schema);
   void visitLiteral(torch::TensorLiteralOp op);
   void visitOther(Operation *op);
   SmallVector<unsigned> stateBases();
@@ -285,6 +286,37 @@ LogicalResult Functionalizer::visitInPlace(Operation *op, StringRef functional) 
   return success();
 }
 
+// An op that writes to tensors beside its results, if a flag says so.
+LogicalResult Functionalizer::visitWrites(torch::Writes op, const torch::OpSchema &schema) {
+  std::optional<bool> writes = true;
+  if (schema.writesIf >= 0)
+    writes = torch::matchBool(op->getOperand(static_cast<unsigned>(schema.writesIf)));
+  if (!writes)
+    return op->emitError() << "unsupported op 'torch." << torch::getQualifiedName(op)
+                           << "': whether it writes to its operands is decided at run time";
+  SmallVector<unsigned> written =
+      llvm::filter_to_vector(schema.writes, [&](unsigned i) { return isAlias(op->getOperand(i)); });
+  if (!*writes || written.empty()) {
+    visitOther(op);
+    return success();
+  }
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(read(operand));
+  SmallVector<Value> values = op.functionalize(b_, operands);
+  size_t numResults = op->getNumResults();
+  if (values.size() != numResults + written.size())
+    return op->emitError() << "unsupported op 'torch." << torch::getQualifiedName(op)
+                           << "': it is given some of the tensors that it writes to";
+  for (auto [result, value] : llvm::zip(op->getResults(), values))
+    define(result, Alias(newBase(value)));
+  for (auto [index, value] : llvm::zip_equal(written, ArrayRef(values).drop_front(numResults)))
+    if (failed(write(op, op->getOperand(index), value)))
+      return failure();
+  eraseLater(op);
+  return success();
+}
+
 // Any other op reads its operands and makes fresh results.
 void Functionalizer::visitOther(Operation *op) {
   SmallVector<Value> operands;
@@ -342,6 +374,8 @@ LogicalResult Functionalizer::visit(Operation *op) {
   const torch::OpSchema *schema = torch::lookupSchema(op->getName().getStringRef());
   if (schema && !schema->inPlaceOf.empty())
     return visitInPlace(op, schema->inPlaceOf);
+  if (auto writer = dyn_cast<torch::Writes>(op))
+    return visitWrites(writer, *schema);
   visitOther(op);
   return success();
 }

@@ -6,13 +6,13 @@
 
 namespace linalgd::torch {
 
-inline mlir::Value add(Decomposition &b, mlir::Value x, mlir::Value y) {
+inline mlir::Value add(TorchBuilder &b, mlir::Value x, mlir::Value y) {
   return AddTensorOp::create(b, x, y, b.constInt(1));
 }
-inline mlir::Value sub(Decomposition &b, mlir::Value x, mlir::Value y) {
+inline mlir::Value sub(TorchBuilder &b, mlir::Value x, mlir::Value y) {
   return SubTensorOp::create(b, x, y, b.constInt(1));
 }
-inline mlir::Value mul(Decomposition &b, mlir::Value x, mlir::Value y) {
+inline mlir::Value mul(TorchBuilder &b, mlir::Value x, mlir::Value y) {
   return MulTensorOp::create(b, x, y);
 }
 

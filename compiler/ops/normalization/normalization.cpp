@@ -59,15 +59,17 @@ LogicalResult checkNormalized(Inference &r, Value input, Value shape, ValueRange
   return success();
 }
 
-namespace {
-
 Value reciprocalRoot(Decomposition &b, Value variance, Value eps) {
   return RsqrtOp::create(b, AddScalarOp::create(b, variance, eps, b.constInt(1)));
 }
 
-struct Standardized {
-  Value x, mean, rstd; // `rstd`: the reciprocal of the standard deviation
-};
+Value alongChannels(Decomposition &b, Value vector, int64_t rank) {
+  for (int64_t i = 2; i < rank; ++i)
+    vector = UnsqueezeOp::create(b, vector, b.constInt(-1));
+  return vector;
+}
+
+namespace {
 
 // x less its mean, over its standard deviation, along `dims`, which stay as ones.
 Standardized standardize(Decomposition &b, Value x, Value dims, Value eps) {
@@ -77,13 +79,6 @@ Standardized standardize(Decomposition &b, Value x, Value dims, Value eps) {
   Value variance = MeanDimOp::create(b, mul(b, centred, centred), dims, keep, none);
   Value rstd = reciprocalRoot(b, variance, eps);
   return {mul(b, centred, rstd), mean, rstd};
-}
-
-// (C) as (C, 1, ...): against dimension 1 of a tensor of `rank` dimensions.
-Value alongChannels(Decomposition &b, Value vector, int64_t rank) {
-  for (int64_t i = 2; i < rank; ++i)
-    vector = UnsqueezeOp::create(b, vector, b.constInt(-1));
-  return vector;
 }
 
 // x * weight + bias, each where it is there; weights have the dtype `compute` while they are used.
@@ -121,7 +116,16 @@ std::optional<Standardized> layerNorm(Decomposition &b, Value input, Value shape
   return result;
 }
 
-// The statistics are those of each sample's groups: (N, groups, 1).
+LogicalResult replaceAll(Decomposition &b, const std::optional<Standardized> &values) {
+  if (!values)
+    return failure();
+  Type dtype = b.resultDtype();
+  return b.replace({b.toDtype(values->x, dtype), b.toDtype(values->mean, dtype),
+                    b.toDtype(values->rstd, dtype)});
+}
+
+} // namespace
+
 std::optional<Standardized> groupNorm(Decomposition &b, Value input, Value groups, Value weight,
                                       Value bias, Value eps) {
   Sizes sizes = sizesOf(input);
@@ -138,66 +142,6 @@ std::optional<Standardized> groupNorm(Decomposition &b, Value input, Value group
   result.x = scaleAndShift(b, ReshapeOp::create(b, result.x, size), weight, bias, compute,
                            [&](Value vector) { return alongChannels(b, vector, rank); });
   return result;
-}
-
-// By the statistics given, which are on vectors of channels: one multiplication and one addition an
-// element. Null where a type is unknown.
-Value batchNorm(Decomposition &b, Value input, Value weight, Value bias, Value mean, Value variance,
-                Value eps) {
-  Sizes sizes = sizesOf(input);
-  Type dtype = b.resultDtype();
-  if (!sizes || !dtype)
-    return nullptr;
-  Type compute = computeDtype(dtype);
-  auto rank = static_cast<int64_t>(sizes->size());
-  Value scale = reciprocalRoot(b, b.toDtype(variance, compute), eps);
-  if (!isNone(weight))
-    scale = mul(b, scale, b.toDtype(weight, compute));
-  Value shift = NegOp::create(b, mul(b, b.toDtype(mean, compute), scale));
-  if (!isNone(bias))
-    shift = add(b, shift, b.toDtype(bias, compute));
-  Value x = mul(b, b.toDtype(input, compute), alongChannels(b, scale, rank));
-  return b.toDtype(add(b, x, alongChannels(b, shift, rank)), dtype);
-}
-
-LogicalResult replaceAll(Decomposition &b, const std::optional<Standardized> &values) {
-  if (!values)
-    return failure();
-  Type dtype = b.resultDtype();
-  return b.replace({b.toDtype(values->x, dtype), b.toDtype(values->mean, dtype),
-                    b.toDtype(values->rstd, dtype)});
-}
-
-} // namespace
-
-LogicalResult BatchNormOp::decompose(Decomposition &b) {
-  if (matchBool(getTraining()) != false || isNone(getRunningMean()) || isNone(getRunningVar()))
-    return failure();
-  Value result =
-      batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(), getRunningVar(), getEps());
-  return result ? b.replace(result) : failure();
-}
-
-LogicalResult NativeBatchNormLegitNoTrainingOp::infer(Adaptor op, Inference &r) {
-  if (failed(
-          checkChannels(r, op.getInput(),
-                        {op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar()})) ||
-      failed(r.same(op.getInput())))
-    return failure();
-  for (int i = 0; i < 2; ++i) // no statistics were made
-    if (failed(r.tensor(SmallVector<int64_t>{0}, dtypeOf(op.getInput()))))
-      return failure();
-  return success();
-}
-LogicalResult NativeBatchNormLegitNoTrainingOp::decompose(Decomposition &b) {
-  Value result =
-      batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(), getRunningVar(), getEps());
-  if (!result)
-    return failure();
-  Value none = b.constNone();
-  Value nothing = ZerosOp::create(b, b.intList(ArrayRef<int64_t>{0}), b.constDtype(b.resultDtype()),
-                                  none, none, none);
-  return b.replace({result, nothing, nothing});
 }
 
 LogicalResult LayerNormOp::decompose(Decomposition &b) {
@@ -246,22 +190,6 @@ LogicalResult NativeGroupNormOp::decompose(Decomposition &b) {
     values->rstd = SqueezeDimOp::create(b, values->rstd, last);
   }
   return replaceAll(b, values);
-}
-
-// Each channel of each sample by itself: as many groups as there are channels.
-LogicalResult InstanceNormOp::decompose(Decomposition &b) {
-  std::optional<bool> own = matchBool(getUseInputStats());
-  if (own == false && !isNone(getRunningMean()) && !isNone(getRunningVar())) {
-    Value result = batchNorm(b, getInput(), getWeight(), getBias(), getRunningMean(),
-                             getRunningVar(), getEps());
-    return result ? b.replace(result) : failure();
-  }
-  // Running statistics would have to be written.
-  if (own != true || !isNone(getRunningMean()) || !sizesOf(getInput()) ||
-      sizesOf(getInput())->size() < 2)
-    return failure();
-  auto values = groupNorm(b, getInput(), b.size(getInput(), 1), getWeight(), getBias(), getEps());
-  return values ? b.replace(b.toDtype(values->x, b.resultDtype())) : failure();
 }
 
 LogicalResult RmsNormOp::decompose(Decomposition &b) {
