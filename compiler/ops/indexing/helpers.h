@@ -15,14 +15,20 @@ struct Advanced {
   llvm::SmallVector<int64_t> dims; // of self, with an index
   int64_t first = 0;               // of the result, where the indices' dimensions begin
 
-  explicit Advanced(llvm::ArrayRef<mlir::Value> indices) {
+  // `indices` are types or values, null where there is none.
+  template <typename Index> explicit Advanced(llvm::ArrayRef<Index> indices) {
     for (size_t i = 0; i < indices.size(); ++i)
-      if (!isNone(indices[i]))
+      if (indices[i])
         dims.push_back(static_cast<int64_t>(i));
     // Apart from each other, they go to the front.
     if (!dims.empty() && dims.back() - dims.front() + 1 == static_cast<int64_t>(dims.size()))
       first = dims.front();
   }
 };
+
+// The lowered index tensors of self[indices], one for each dimension of self, null where there is
+// none: a mask is the places where it is true. Nothing where the rank or dtype of one is unknown.
+std::optional<llvm::SmallVector<mlir::Value>> lowerIndices(Lowering &b,
+                                                           llvm::ArrayRef<mlir::Value> indices);
 
 } // namespace linalgd::torch

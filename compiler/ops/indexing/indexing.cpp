@@ -2,6 +2,7 @@
 #include "compiler/ops/indexing/indexing.h"
 #include "compiler/dialect/layout.h"
 #include "compiler/ops/indexing/helpers.h"
+#include "compiler/ops/selection/helpers.h"
 #include "compiler/ops/view/helpers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -196,26 +197,61 @@ LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
       readAt(b, op.getSelf(), sizes, op.getIndex(), {b.getMultiDimIdentityMap(rank)}, at));
 }
 
+// As many places as are true; uint8 is a mask, too.
+static Type placesType(MLIRContext *context) {
+  return ValueTensorType::get(context, true, {ShapedType::kDynamic},
+                              IntegerType::get(context, 64, IntegerType::Signed));
+}
+
+std::optional<SmallVector<Value>> lowerIndices(Lowering &b, ArrayRef<Value> indices) {
+  SmallVector<Value> lowered;
+  for (Value torchIndex : indices) {
+    if (isNone(torchIndex)) {
+      lowered.push_back(nullptr);
+      continue;
+    }
+    Value index = b.lowered(strip(torchIndex));
+    Type dtype = dtypeOf(strip(torchIndex));
+    if (!index || !areRanked(index) || !dtype)
+      return std::nullopt;
+    if (isUnsignedDtype(dtype))
+      llvm::append_range(lowered, maskPlaces(b, index, dtype));
+    else
+      lowered.push_back(index);
+  }
+  return lowered;
+}
+
 LogicalResult IndexTensorOp::infer(Adaptor op, Inference &r) {
   Sizes sizes = sizesOf(op.getSelf());
   Type dtype = dtypeOf(op.getSelf());
   std::optional<SmallVector<Value>> indices = matchList(op.getIndices());
   if (!sizes || !indices)
     return r.tensor(std::nullopt, dtype);
-  Advanced advanced(*indices);
-  SmallVector<Type> tensors;
-  for (int64_t dim : advanced.dims) {
-    Type indexDtype = dtypeOf(strip((*indices)[dim]));
+  SmallVector<Type> types;
+  bool known = true;
+  for (Value index : *indices) {
+    Type indexDtype = dtypeOf(strip(index));
     if (indexDtype && !isIntDtype(indexDtype) && !isBoolDtype(indexDtype))
       return r.error("has an index that is of no integer dtype");
-    // As many elements as are true; uint8 is a mask, too.
-    if (!indexDtype || isUnsignedDtype(indexDtype))
-      return r.tensor(std::nullopt, dtype);
-    tensors.push_back(strip((*indices)[dim]).getType());
+    Sizes mask = sizesOf(strip(index));
+    if (isNone(index))
+      types.push_back(nullptr);
+    else if (indexDtype && !isUnsignedDtype(indexDtype))
+      types.push_back(strip(index).getType());
+    else if (indexDtype && mask)
+      types.append(mask->size(), placesType(r.context));
+    else
+      known = false;
   }
-  if (indices->size() > sizes->size())
-    return r.error(Twine("has ") + Twine(indices->size()) + " indices for " + Twine(sizes->size()) +
+  if (!known)
+    return r.tensor(std::nullopt, dtype);
+  if (types.size() > sizes->size())
+    return r.error(Twine("has ") + Twine(types.size()) + " indices for " + Twine(sizes->size()) +
                    " dimensions");
+  Advanced advanced((ArrayRef<Type>(types)));
+  SmallVector<Type> tensors =
+      llvm::map_to_vector(advanced.dims, [&](int64_t dim) { return types[dim]; });
   std::string error;
   std::optional<Sizes> broadcast = broadcastSizes(tensors, error);
   if (!broadcast)
@@ -239,15 +275,16 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
   RankedTensorType resultType = b.resultType();
   if (!indices || !resultType || !areRanked(self))
     return b.unsupported("the rank of the operand or the indices are unknown");
-  Advanced advanced(*indices);
+  std::optional<SmallVector<Value>> lowered = lowerIndices(b, *indices);
+  if (!lowered)
+    return b.unsupported("the rank or the dtype of an index is unknown");
+  Advanced advanced((ArrayRef<Value>(*lowered)));
   SmallVector<Value> tensors;
   int64_t broadcastRank = 0;
   for (int64_t dim : advanced.dims) {
-    Value torchIndex = strip((*indices)[dim]), index = b.lowered(torchIndex);
-    if (!index || !areRanked(index) || isUnsignedDtype(dtypeOf(torchIndex)))
-      return b.unsupported("an index is a mask or its rank is unknown");
-    tensors.push_back(index);
-    broadcastRank = std::max(broadcastRank, cast<RankedTensorType>(index.getType()).getRank());
+    tensors.push_back((*lowered)[dim]);
+    broadcastRank =
+        std::max(broadcastRank, cast<RankedTensorType>(tensors.back().getType()).getRank());
   }
 
   int64_t rank = resultType.getRank(), selfRank = cast<RankedTensorType>(self.getType()).getRank();

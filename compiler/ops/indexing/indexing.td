@@ -32,5 +32,11 @@ def Aten_ScatterAddOp : Write<"scatter_add",
     (ins Tensor:$self, Int:$dim, Tensor:$index, Tensor:$src)>;
 def Aten_IndexPutOp : Write<"index_put",
     (ins Tensor:$self, ListOf<Opt<Tensor>>:$indices, Tensor:$values, Default<Bool, "False">:$accumulate)>;
+def Aten_IndexCopyOp : Write<"index_copy",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Tensor:$source)>;
+def Aten_IndexAddOp : Write<"index_add",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Tensor:$source, Kw<Scalar, "1">:$alpha)>;
+def Aten_IndexFillIntScalarOp : Write<"index_fill.int_Scalar",
+    (ins Tensor:$self, Int:$dim, Tensor:$index, Scalar:$value)>;
 
 #endif

@@ -1,8 +1,10 @@
 // Writes at computed places: loops over the elements to write, one after another, since places may
 // repeat.
+#include "compiler/dialect/layout.h"
 #include "compiler/dialect/pointwise.h"
 #include "compiler/ops/indexing/helpers.h"
 #include "compiler/ops/indexing/indexing.h"
+#include "compiler/ops/selection/helpers.h"
 #include "compiler/ops/view/helpers.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -63,14 +65,47 @@ LogicalResult lowerScatter(Lowering &b, Value dimension, Value source, bool adds
       }));
 }
 
-// The element of `tensor`, whose dimensions broadcast to the last of `at`.
-Value readBroadcast(ImplicitLocOpBuilder &b, Value tensor, ValueRange at) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  SmallVector<Value> places(at.take_back(type.getRank()));
-  for (int64_t i = 0; i < type.getRank(); ++i)
-    if (type.getDimSize(i) == 1)
-      places[i] = arith::ConstantIndexOp::create(b, 0);
-  return tensor::ExtractOp::create(b, tensor, places);
+// The parts of self along `dim` that `index` names, from those of `source` (or from a scalar).
+LogicalResult lowerIndexed(Lowering &b, Value dimension, Value source, bool adds) {
+  Value self = b.operands[0], index = b.operands[2];
+  std::optional<int64_t> dim = matchDim(dimension, b.op->getOperand(0));
+  if (!isRanked(self) || !isRanked(index) || !dim)
+    return b.unsupported("the rank of an operand or the dimension is unknown");
+  bool isTensor = isa<TensorType>(source.getType());
+  if (rankOf(self) == 0 || rankOf(index) > 1 ||
+      (isTensor && (!isRanked(source) || rankOf(source) != rankOf(self))))
+    return b.unsupported("an operand is a scalar, or the operands are not of one rank");
+  SmallVector<OpFoldResult> sizes = b.sizes(self), given = isTensor ? b.sizes(source) : sizes;
+  OpFoldResult count = rankOf(index) ? b.dim(index, 0) : OpFoldResult(b.getIndexAttr(1));
+  for (int64_t i = 0; isTensor && i < rankOf(self); ++i) {
+    constexpr StringLiteral kUnequal = "what an index names and what is written have other sizes";
+    OpFoldResult expected = i == *dim ? count : sizes[i];
+    requireAtMost(b, given[i], expected, kUnequal);
+    requireAtMost(b, expected, given[i], kUnequal);
+  }
+  Value extent = b.indexValue(sizes[*dim]);
+  sizes[*dim] = count;
+  return b.replace(
+      writeAll(b, self, sizes, adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
+        SmallVector<Value> places(at);
+        SmallVector<Value> named(rankOf(index), at[*dim]);
+        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, named), extent);
+        Value value = isTensor ? tensor::ExtractOp::create(inner, source, at).getResult() : source;
+        return {places, value};
+      }));
+}
+
+// self[mask] = value for one value: the same as where(mask, value, self).
+Value writeMasked(Lowering &b, Value self, Value mask, Type maskDtype, Value value) {
+  int64_t rank = rankOf(self);
+  AffineMap all = b.getMultiDimIdentityMap(rank), leading = all.getMajorSubMap(rankOf(mask)),
+            none = AffineMap::get(rank, 0, b.getContext());
+  return mapped(b, {self, mask, value}, {all, leading, none}, b.sizes(self),
+                getElementTypeOrSelf(self),
+                [&](ImplicitLocOpBuilder &inner, ValueRange x) -> Value {
+                  Value chosen = convertScalar(inner, x[1], maskDtype, inner.getI1Type());
+                  return arith::SelectOp::create(inner, chosen, x[2], x[0]);
+                });
 }
 
 } // namespace
@@ -86,21 +121,41 @@ LogicalResult ScatterValueOp::lowerToLinalg(Lowering &b) {
   return lowerScatter(b, getDim(), value, false);
 }
 
+LogicalResult IndexCopyOp::lowerToLinalg(Lowering &b) {
+  return lowerIndexed(b, getDim(), b.operands[3], false);
+}
+LogicalResult IndexAddOp::lowerToLinalg(Lowering &b) {
+  if (matchInt(getAlpha()) != 1 && matchFloat(getAlpha()) != 1.0)
+    return b.unsupported("alpha is not 1");
+  return lowerIndexed(b, getDim(), b.operands[3], true);
+}
+LogicalResult IndexFillIntScalarOp::lowerToLinalg(Lowering &b) {
+  Value value = convertScalar(b, b.operands[3], dtypeOf(getValue()), b.resultDtype());
+  return lowerIndexed(b, getDim(), value, false);
+}
+
 LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
   Value self = b.operands[0], values = b.operands[2];
   std::optional<SmallVector<Value>> torchIndices = matchList(getIndices());
   std::optional<bool> adds = matchBool(getAccumulate());
   if (!torchIndices || !adds || !isRanked(self) || !isRanked(values))
     return b.unsupported("the rank of an operand, the indices or `accumulate` are unknown");
-  Advanced advanced(*torchIndices);
+  values = b.convert(values, dtypeOf(getValues()), b.resultDtype());
+  if (torchIndices->size() == 1 && rankOf(values) == 0 && !*adds) {
+    Value torchMask = strip(torchIndices->front()), mask = b.lowered(torchMask);
+    Type dtype = dtypeOf(torchMask);
+    if (dtype && isUnsignedDtype(dtype) && mask && isRanked(mask) && rankOf(mask) <= rankOf(self))
+      return b.replace(writeMasked(b, self, mask, dtype, values));
+  }
+  std::optional<SmallVector<Value>> lowered = lowerIndices(b, *torchIndices);
+  if (!lowered || static_cast<int64_t>(lowered->size()) > rankOf(self))
+    return b.unsupported("the rank or the dtype of an index is unknown");
+  Advanced advanced((ArrayRef<Value>(*lowered)));
   SmallVector<Value> indices;
   int64_t broadcastRank = 0, selfRank = rankOf(self);
   for (int64_t dim : advanced.dims) {
-    Value torchIndex = strip((*torchIndices)[dim]), index = b.lowered(torchIndex);
-    if (!index || !isRanked(index) || isBoolDtype(dtypeOf(torchIndex)) || dim >= selfRank)
-      return b.unsupported("an index is a mask or its rank is unknown");
-    indices.push_back(index);
-    broadcastRank = std::max(broadcastRank, rankOf(index));
+    indices.push_back((*lowered)[dim]);
+    broadcastRank = std::max(broadcastRank, rankOf(indices.back()));
   }
   SmallVector<OpFoldResult> selfSizes = b.sizes(self), sizes,
                             indexSizes(broadcastRank, b.getIndexAttr(1));
@@ -118,7 +173,6 @@ LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
   SmallVector<Value> extents;
   for (int64_t dim : advanced.dims)
     extents.push_back(b.indexValue(selfSizes[dim]));
-  values = b.convert(values, dtypeOf(getValues()), b.resultDtype());
   return b.replace(
       writeAll(b, self, sizes, *adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
         ValueRange indexed = at.slice(advanced.first, broadcastRank);
