@@ -236,6 +236,11 @@ absl::StatusOr<std::vector<ArchiveEntry>> readArchive(std::string_view bytes) {
       return invalid(concat("its compressed entries hold more than ",
                             ArchiveLimits::kMaxInflatedBytes, " bytes"));
   }
+  for (const Extent &extent : extents)
+    if (extent.entry.compressed &&
+        extent.entry.inflatedSize / ArchiveLimits::kMaxExpansion > extent.entry.size)
+      return invalid(concat("entry ", quoted(extent.entry.name), " of ", extent.entry.size,
+                            " bytes cannot hold ", extent.entry.inflatedSize));
   std::vector<ArchiveEntry> entries;
   entries.reserve(extents.size());
   for (const Extent &extent : extents)

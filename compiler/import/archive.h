@@ -21,6 +21,7 @@ struct ArchiveLimits {
   static constexpr uint64_t kMaxEntries = 1u << 20;
   static constexpr uint64_t kMaxNameBytes = 4096;
   static constexpr uint64_t kMaxInflatedBytes = 256u << 20; // of all compressed entries together
+  static constexpr uint64_t kMaxExpansion = 1032;           // of deflate
 };
 
 // One entry of an archive: where its bytes are.

@@ -83,6 +83,12 @@ TEST(Archive, BoundsWhatCompressedEntriesHold) {
   EXPECT_THAT(errorOf(zip), HasSubstr("hold more than"));
 }
 
+TEST(Archive, RejectsExpansionBeyondDeflate) {
+  std::string zip = makeZip({{"a/x", "12345", 8}});
+  zip.replace(zip.find("PK\1\2") + 24, 4, std::string("\0\0\x0f\0", 4)); // 960 KiB
+  EXPECT_THAT(errorOf(zip), HasSubstr("entry 'a/x' of 5 bytes cannot hold 983040"));
+}
+
 TEST(ModelFiles, HaveNoBytesOfCompressedEntries) {
   auto files = ModelFiles::open(testing::modelOf(makeZip({{"a/x", "12345", 8}, {"a/y", "1"}})));
   ASSERT_TRUE(files.ok()) << files.status();

@@ -62,16 +62,24 @@ std::optional<DType> dtypeOfName(std::string_view name) {
   return parseDType(name);
 }
 
+// Also of the storages that linalgd has no tensors of.
+std::optional<uint64_t> storageElementBytes(std::string_view name) {
+  if (std::optional<DType> dtype = dtypeOfName(name))
+    return dtypeBytes(*dtype);
+  if (name == "torch\nQInt8Storage" || name == "torch\nQUInt8Storage")
+    return 1;
+  if (name == "torch\nQInt32Storage")
+    return 4;
+  return std::nullopt;
+}
+
 class Unpickler {
 public:
   explicit Unpickler(std::string_view bytes) : bytes_(bytes) {}
 
-  absl::StatusOr<std::map<std::string, PickledTensor>> run() {
-    while (error_.empty() && !stopped_)
-      step();
-    if (!error_.empty())
-      return absl::InvalidArgumentError(
-          concat("the pickle cannot be read: ", error_, " at byte ", at_));
+  absl::StatusOr<std::map<std::string, PickledTensor>> tensors() {
+    if (absl::Status status = run(); !status.ok())
+      return status;
     std::map<std::string, PickledTensor> result;
     if (stack_.empty() || arena_[stack_.back()].kind != Kind::Dict)
       return absl::InvalidArgumentError("the pickle is no dictionary");
@@ -84,7 +92,44 @@ public:
     return result;
   }
 
+  absl::Status check(const StorageBytes &storageBytes) {
+    if (absl::Status status = run(); !status.ok())
+      return status;
+    for (const Object &object : arena_)
+      if (object.kind == Kind::Storage)
+        if (absl::Status status = checkStorage(object.elements, storageBytes); !status.ok())
+          return status;
+    return absl::OkStatus();
+  }
+
 private:
+  absl::Status run() {
+    while (error_.empty() && !stopped_)
+      step();
+    return error_.empty() ? absl::OkStatus()
+                          : absl::InvalidArgumentError(
+                                concat("the pickle cannot be read: ", error_, " at byte ", at_));
+  }
+
+  absl::Status checkStorage(const std::vector<Ref> &parts, const StorageBytes &storageBytes) const {
+    std::optional<uint64_t> elementBytes = storageElementBytes(arena_[parts[1]].text);
+    if (!elementBytes)
+      return absl::UnimplementedError(
+          concat("a tensor's storage is a ", escaped(arena_[parts[1]].text)));
+    int64_t count =
+        parts.size() > 4 && arena_[parts[4]].kind == Kind::Integer ? arena_[parts[4]].integer : -1;
+    std::string_view key = arena_[parts[2]].text;
+    std::optional<uint64_t> bytes = count == 0 ? 0 : storageBytes(key);
+    if (!bytes)
+      return absl::InvalidArgumentError(concat("there is no storage '", escaped(key), "'"));
+    if (count < 0 || *bytes / *elementBytes != static_cast<uint64_t>(count) ||
+        *bytes % *elementBytes != 0)
+      return absl::InvalidArgumentError(concat("storage '", escaped(key), "' has ", *bytes,
+                                               " bytes, and not ", count, " elements of ",
+                                               *elementBytes));
+    return absl::OkStatus();
+  }
+
   void fail(std::string_view what) {
     if (error_.empty())
       error_ = what;
@@ -412,11 +457,23 @@ private:
 
 } // namespace
 
+static absl::Status checkSize(std::string_view bytes) {
+  if (bytes.size() <= kMaxBytes)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      concat("the pickle has ", bytes.size(), " bytes, more than ", kMaxBytes));
+}
+
 absl::StatusOr<std::map<std::string, PickledTensor>> readPickledTensors(std::string_view bytes) {
-  if (bytes.size() > kMaxBytes)
-    return absl::InvalidArgumentError(
-        concat("the pickle has ", bytes.size(), " bytes, more than ", kMaxBytes));
-  return Unpickler(bytes).run();
+  if (absl::Status status = checkSize(bytes); !status.ok())
+    return status;
+  return Unpickler(bytes).tensors();
+}
+
+absl::Status checkPickle(std::string_view bytes, const StorageBytes &storageBytes) {
+  if (absl::Status status = checkSize(bytes); !status.ok())
+    return status;
+  return Unpickler(bytes).check(storageBytes);
 }
 
 } // namespace linalgd

@@ -7,7 +7,9 @@
 #include "absl/status/statusor.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,5 +28,11 @@ struct PickledTensor {
 // The tensors of a pickled dictionary by their keys; entries of other kinds are left out. Time and
 // memory are linear in the pickle's size.
 absl::StatusOr<std::map<std::string, PickledTensor>> readPickledTensors(std::string_view bytes);
+
+// Whether a pickle is one that a lenient reader (libtorch's, which believes what it reads) can be
+// given: its operations and their operands are known and whole, what it takes it has put, and each
+// storage has as many bytes as `storageBytes` says for its key; none: there is no such storage.
+using StorageBytes = std::function<std::optional<uint64_t>(std::string_view key)>;
+absl::Status checkPickle(std::string_view bytes, const StorageBytes &storageBytes);
 
 } // namespace linalgd

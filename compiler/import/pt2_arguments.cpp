@@ -265,10 +265,13 @@ Dimension Pt2GraphReader::readDimension(const JsonPlace &place) {
       inner.fail("unknown kind of size");
   });
   // An expression that is a number after all is one.
-  if (const auto *expression = std::get_if<ExpressionPtr>(&dimension);
-      expression && *expression && (*expression)->kind == Expression::Kind::Integer)
-    dimension = (*expression)->integer;
-  return dimension;
+  const auto *expression = std::get_if<ExpressionPtr>(&dimension);
+  if (!expression || (*expression)->kind != Expression::Kind::Integer)
+    return dimension;
+  int64_t size = (*expression)->integer;
+  if (size < 0)
+    place.fail(concat("a size cannot be ", size));
+  return size;
 }
 
 ExpressionPtr Pt2GraphReader::readExpression(const JsonPlace &place) {

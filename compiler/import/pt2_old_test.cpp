@@ -64,6 +64,11 @@ TEST(Symbols, AreReadFromPythonsOwnForm) {
   EXPECT_THAT(read("__import__('os')"), HasSubstr("unknown function"));
   EXPECT_THAT(read("s0 +"), HasSubstr("expected a name"));
   EXPECT_THAT(read(std::string(5000, '(')), HasSubstr("levels of nesting"));
+  std::string chain = "s0";
+  for (int i = 0; i < 100000; ++i)
+    chain += "+s0";
+  EXPECT_THAT(read(chain), HasSubstr("more than 500 operators"));
+  EXPECT_EQ(read("-Integer(-9223372036854775808)"), "(-1)*(-9223372036854775808)");
 }
 
 // {"w": tensor} as torch.save pickles it, in protocol 2.
@@ -86,6 +91,24 @@ TEST(Pickle, ReadsTensors) {
   EXPECT_EQ(tensor.storageOffset, 2);
   EXPECT_THAT(tensor.sizes, ElementsAre(2, 2));
   EXPECT_THAT(tensor.strides, ElementsAre(1, 2));
+}
+
+TEST(Pickle, IsCheckedForOtherReaders) {
+  auto check = [](const std::string &text, uint64_t bytes) {
+    return std::string(checkPickle(text, [&](std::string_view key) {
+                         return key == "0" ? std::optional(bytes) : std::nullopt;
+                       }).message());
+  };
+  std::string good = pickleOfTensor();
+  EXPECT_EQ(check(good, 24), "");
+  EXPECT_EQ(check(good, 20), "storage '0' has 20 bytes, and not 6 elements of 4");
+  std::string other = good;
+  other[good.find("FloatStorage")] = 'X';
+  EXPECT_EQ(check(other, 24), "a tensor's storage is a torch\\x0aXloatStorage");
+  other = good;
+  other[good.find("0X\x03")] = '1';
+  EXPECT_EQ(check(other, 24), "there is no storage '1'");
+  EXPECT_EQ(check("X\xff\xff\xff\x7f.", 0), "the pickle cannot be read: it is truncated at byte 5");
 }
 
 TEST(Pickle, CallsNothing) {

@@ -355,6 +355,11 @@ INSTANTIATE_TEST_SUITE_P(
                 graphOf(d)["tensor_values"]["linear"]["sizes"][0]["as_expr"]["expr_str"] =
                     "system('id')";
               }},
+        Fault{"NegativeExpression", "a size cannot be -3", kModel,
+              [](json &d) {
+                graphOf(d)["tensor_values"]["linear"]["sizes"][0]["as_expr"]["expr_str"] =
+                    "Integer(-3)";
+              }},
         Fault{"DeepExpression", "levels of nesting", kModel,
               [](json &d) {
                 std::string text;

@@ -67,28 +67,6 @@ std::optional<uint64_t> reachedBytes(const Pt2TensorMeta &meta) {
   return empty ? 0 : static_cast<uint64_t>(bytes);
 }
 
-// Why a tensor cannot be in a storage; empty where it can.
-std::string storageProblem(const Pt2TensorMeta &meta, uint64_t storageBytes) {
-  if (meta.storageOffset < 0 || meta.sizes.size() > kMaxRank)
-    return "its place in its storage is absurd";
-  for (size_t i = 0; i < meta.sizes.size(); ++i)
-    if (meta.sizes[i] < 0 || meta.strides[i] < 0)
-      return "its sizes or strides are negative";
-  std::optional<uint64_t> needed = reachedBytes(meta);
-  if (!needed)
-    return "the tensor's sizes are absurd: its bytes do not fit into 63 bits";
-  uint64_t elementBytes = dtypeBytes(meta.dtype), elements = 1;
-  for (int64_t size : meta.sizes)
-    elements *= static_cast<uint64_t>(size);
-  if (elements * elementBytes > kMaxExpansion * std::max(storageBytes, kMinExpanded))
-    return concat("the tensor repeats a storage of ", storageBytes, " bytes to ", elements,
-                  " elements");
-  if (*needed > storageBytes || storageBytes % elementBytes != 0)
-    return concat("the tensor needs ", *needed, " bytes of ", dtypeName(meta.dtype),
-                  ", its storage has ", storageBytes);
-  return "";
-}
-
 void describeWeight(const Pt2TensorMeta &meta, const ModelFile &file, Weight &weight) {
   weight.blob = file.blob;
   weight.offset = file.offset;
@@ -124,6 +102,27 @@ void readPayload(const ModelFiles &files, std::string_view directory, const Json
 }
 
 } // namespace
+
+std::string storageProblem(const Pt2TensorMeta &meta, uint64_t storageBytes) {
+  if (meta.storageOffset < 0 || meta.sizes.size() > kMaxRank)
+    return "its place in its storage is absurd";
+  for (size_t i = 0; i < meta.sizes.size(); ++i)
+    if (meta.sizes[i] < 0 || meta.strides[i] < 0)
+      return "its sizes or strides are negative";
+  std::optional<uint64_t> needed = reachedBytes(meta);
+  if (!needed)
+    return "the tensor's sizes are absurd: its bytes do not fit into 63 bits";
+  uint64_t elementBytes = dtypeBytes(meta.dtype), elements = 1;
+  for (int64_t size : meta.sizes)
+    elements *= static_cast<uint64_t>(size);
+  if (elements * elementBytes > kMaxExpansion * std::max(storageBytes, kMinExpanded))
+    return concat("the tensor repeats a storage of ", storageBytes, " bytes to ", elements,
+                  " elements");
+  if (*needed > storageBytes || storageBytes % elementBytes != 0)
+    return concat("the tensor needs ", *needed, " bytes of ", dtypeName(meta.dtype),
+                  ", its storage has ", storageBytes);
+  return "";
+}
 
 DType readPt2DType(const JsonPlace &place) {
   int64_t code = place.integer();

@@ -26,6 +26,9 @@ void checkPt2Layout(const JsonPlace &place);
 // A number of elements or an extent; fails where it is negative or absurd.
 int64_t readPt2Size(const JsonPlace &place);
 
+// Why a tensor cannot be in a storage; empty where it can.
+std::string storageProblem(const Pt2TensorMeta &meta, uint64_t storageBytes);
+
 // The tables of the model `name`: weights by slot. Payloads are checked against their metadata.
 class Pt2Weights {
 public:

@@ -10,11 +10,14 @@
 #include <cctype>
 #include <charconv>
 #include <iterator>
+#include <limits>
 
 namespace linalgd {
 namespace {
 
 constexpr int kMaxDepth = 200;
+// A chain of them nests, too.
+constexpr int kMaxInfix = 500;
 
 // SymPy's functions, and those that torch/utils/_sympy/functions.py adds, as srepr names them.
 constexpr std::string_view kCallees[] = {"Abs",
@@ -246,6 +249,8 @@ private:
                        [&](const Operator &o) { return rest_.substr(0, o.text.size()) == o.text; });
       if (found == std::end(kInfix) || found->precedence < least)
         break;
+      if (++infixes_ > kMaxInfix)
+        return fail(concat("more than ", kMaxInfix, " operators"));
       rest_.remove_prefix(found->text.size());
       // ** binds to the right, all else to the left.
       bool rightward = found->callee == "Pow";
@@ -264,8 +269,9 @@ private:
   }
 
   static ExpressionPtr negative(const ExpressionPtr &value) {
-    return value->kind == Expression::Kind::Integer ? makeInteger(-value->integer)
-                                                    : make("Mul", {makeInteger(-1), value});
+    bool fits = value->kind == Expression::Kind::Integer &&
+                value->integer != std::numeric_limits<int64_t>::min();
+    return fits ? makeInteger(-value->integer) : make("Mul", {makeInteger(-1), value});
   }
 
   static ExpressionPtr combine(std::string_view callee, const ExpressionPtr &left,
@@ -347,6 +353,7 @@ private:
   std::string_view rest_;
   const SymbolResolver &resolve_;
   std::string error_;
+  int infixes_ = 0;
 };
 
 // How tightly an operator binds; what binds less gets parentheses.

@@ -1,5 +1,6 @@
 #include "compiler/import/torchscript/graph_reader.h"
 
+#include "compiler/import/pt2_weights.h"
 #include "compiler/import/source_map.h"
 #include "compiler/import/torchscript/torchscript.h"
 #include "compiler/import/torchscript/types.h"
@@ -332,6 +333,9 @@ absl::StatusOr<Argument> GraphReader::weight(const at::Tensor &tensor, const std
         "weight '" + slot +
         "' was computed while loading and is not in the file; save the module again "
         "after loading it");
+  Pt2TensorMeta meta{*dtype, tensor.sizes().vec(), tensor.strides().vec(), tensor.storage_offset()};
+  if (std::string problem = storageProblem(meta, range->size); !problem.empty())
+    return absl::InvalidArgumentError("weight '" + slot + "': " + problem);
   Weight weight;
   weight.slot = slot;
   weight.dtype = *dtype;

@@ -1,5 +1,11 @@
 #include "compiler/import/torchscript/loader.h"
 
+#include "compiler/import/pickle.h"
+#include "compiler/import/text.h"
+
+#include "llvm/ADT/StringRef.h"
+
+#include <caffe2/serialize/inline_container.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -53,9 +59,37 @@ static absl::Status describe(std::string message) {
                                     std::move(message));
 }
 
+// libtorch's reader of pickles believes what it reads: sizes of strings, numbers of elements.
+static absl::Status
+checkPickles(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface> &in) {
+  caffe2::serialize::PyTorchStreamReader file(in);
+  for (const std::string &record : file.getAllRecords()) {
+    llvm::StringRef name = record;
+    bool isDebugInfo = name.ends_with(".debug_pkl");
+    if (name != "data.pkl" && name != "constants.pkl" && !isDebugInfo)
+      continue;
+    // "data.pkl" has its storages in "data/".
+    std::string folder = name.rsplit('.').first.str() + "/";
+    auto storageBytes = [&](std::string_view key) -> std::optional<uint64_t> {
+      std::string storage = folder + std::string(key);
+      if (isDebugInfo || !file.hasRecord(storage))
+        return std::nullopt;
+      return file.getRecordSize(storage);
+    };
+    auto [data, size] = file.getRecord(record);
+    absl::Status status = checkPickle({static_cast<const char *>(data.get()), size}, storageBytes);
+    if (!status.ok())
+      return absl::Status(status.code(),
+                          concat("'", escaped(record), "': ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TorchScriptFile> TorchScriptFile::load(std::shared_ptr<const MappedBlob> blob) {
   auto reader = std::make_shared<Reader>(std::move(blob));
   try {
+    if (absl::Status status = checkPickles(reader); !status.ok())
+      return status;
     torch::jit::Module module = torch::jit::load(reader, c10::kCPU);
     return TorchScriptFile(std::move(module), reader);
   } catch (const c10::Error &error) {
