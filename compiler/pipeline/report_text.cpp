@@ -151,6 +151,10 @@ private:
       more(count, kMaxSlots, "    ");
     };
     list("The largest:", [](const Json &) { return true; });
+    if (parameters["unbound"] == parameters["count"]) {
+      os_ << "  None of them has data: all are to be bound by name.\n";
+      return;
+    }
     list("Without data (to be bound by name):",
          [](const Json &weight) { return !weight["bound"].get<bool>(); });
   }

@@ -115,7 +115,7 @@ def test_all_that_is_not_supported_at_once(client: linalgd.Client, program: Prog
 def test_a_model_that_compiles(client: linalgd.Client, program: Program) -> None:
     report = client.explain(program.save("limited"))
     assert report.supported
-    assert report.unsupported == report.problems == []
+    assert (report.unsupported, report.problems) == ([], [])
     (symbol,) = report.symbols
     assert (symbol.max, symbol.inputs) == (16, (("x", 0),))
     assert report.inputs[0]["shape"] == [symbol.name, 8]
