@@ -11,7 +11,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <map>
@@ -89,8 +89,8 @@ public:
       return diagnostics_.fail(Stage::TorchRaw, /*isFaultOfModel=*/true, sink);
     levels_ = Json::array();
     if (toTorch()) {
-      addLevel(Stage::Torch);
       findUnsupported();
+      addLevel(Stage::Torch);
       toLinalg();
     }
     return write();
@@ -119,6 +119,7 @@ private:
                             : "It is not one of PyTorch's own ops, and linalgd does not know it.";
       obstacle.detail = obstacle.isKnown ? "operands: " + operandTypes(op) : "";
       obstacles_.push_back(std::move(obstacle));
+      unsupported_.insert(op);
     });
   }
 
@@ -156,16 +157,15 @@ private:
   }
 
   void addLevel(Stage stage) {
-    llvm::MapVector<StringRef, size_t> counts;
+    std::map<std::pair<std::string, std::string>, size_t> counts;
     module_->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      StringRef name = torch::getQualifiedName(op);
       if (!isSyntax(op))
-        ++counts[torch::getQualifiedName(op)];
+        ++counts[{name.str(), unsupported_.contains(op) ? "unsupported" : how(name)}];
       return isa<linalg::LinalgOp>(op) ? WalkResult::skip() : WalkResult::advance();
     });
-    OpCounts ops;
-    for (auto [name, count] : counts)
-      ops.push_back({{name.str(), how(name)}, count});
-    levels_.push_back(writeLevel(stage, std::move(ops)));
+    unsupported_.clear(); // what comes next replaces them
+    levels_.push_back(writeLevel(stage, {counts.begin(), counts.end()}));
   }
 
   // What becomes of an op that is supported.
@@ -232,6 +232,7 @@ private:
   const NodeTable nodes_{subject_.imported.graph};
   OwningOpRef<ModuleOp> module_;
   std::vector<Obstacle> obstacles_;
+  llvm::SmallPtrSet<Operation *, 16> unsupported_; // of the module as it is
   Json problems_ = Json::array();
   Json levels_;
 };

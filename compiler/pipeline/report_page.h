@@ -21,17 +21,18 @@ section { padding: 18px 20px; margin-top: 18px; overflow-x: auto; }
 .verdict { border-radius: 10px; padding: 14px 18px; margin: 16px 0; font-weight: 600; }
 .good { color: var(--good); background: var(--good-back); }
 .bad { color: var(--bad); background: var(--bad-back); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
-.tile { padding: 12px 16px; } .tile b { display: block; font-size: 22px; font-weight: 600; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; }
+.tile { flex: 1 1 140px; padding: 12px 16px; } .tile b { display: block; font-size: 22px; font-weight: 600; }
 .faint, .tile span, th { color: var(--faint); }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 0 28px; }
+.columns { display: flex; flex-wrap: wrap; gap: 0 28px; }
+.columns > div { flex: 1 1 320px; min-width: 0; }
 table { border-collapse: collapse; width: 100%; margin: 6px 0 10px; }
 th { text-align: left; font-weight: 500; font-size: 13px; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, td.code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   overflow-wrap: anywhere; }
-.bar { background: linear-gradient(var(--bar), var(--bar)) no-repeat left / var(--part) 100%;
+.bar { background: linear-gradient(to right, var(--bar) var(--part), transparent var(--part));
   border-radius: 3px; padding: 0 5px; margin-left: -5px; display: block; }
 .tag { font-size: 12px; border: 1px solid var(--line); border-radius: 20px; padding: 0 8px;
   color: var(--faint); white-space: nowrap; }

@@ -96,6 +96,7 @@ def test_all_that_is_not_supported_at_once(client: linalgd.Client, program: Prog
     counts = {op.op: (op.count, op.how) for op in report.ops()}
     assert counts["nobody.knows"] == (2, "unsupported")
     assert counts["aten.mul.Tensor"] == (1, "lowered")
+    assert ("nobody.knows", 2, "unsupported") in [(op.op, op.count, op.how) for op in report.ops("torch")]
     assert [node.op for node in report.nodes if node.how == "unsupported"] == [
         "nobody.knows",
         "nobody.knows",
