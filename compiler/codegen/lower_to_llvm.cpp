@@ -28,6 +28,7 @@ namespace {
 using namespace mlir;
 
 constexpr llvm::StringLiteral kFail = "linalgd_rt_fail";
+constexpr llvm::StringLiteral kFailRelation = "linalgd_rt_fail_relation";
 constexpr llvm::StringLiteral kWeight = "linalgd_rt_weight";
 
 // What MLIR's allocation lowering calls, and what the runtime has for it.
@@ -71,6 +72,38 @@ struct SlotGlobalPattern : ConvertOpToLLVMPattern<memref::GlobalOp> {
   }
 };
 
+// A message with where the user looks for the op: the node's id, the line of Python.
+std::string located(StringRef message, Location loc) {
+  SmallVector<std::string> places;
+  if (auto name = loc->findInstanceOf<NameLoc>())
+    places.push_back(name.getName().str());
+  if (auto file = loc->findInstanceOf<FileLineColLoc>())
+    places.push_back(file.getFilename().str() + ":" + std::to_string(file.getLine()));
+  return places.empty() ? message.str() : (message + " (" + llvm::join(places, ", ") + ")").str();
+}
+
+// What a comparison asks of its first number; empty where the numbers are of no interest.
+StringRef relationOf(arith::CmpIPredicate predicate) {
+  switch (predicate) {
+  case arith::CmpIPredicate::eq:
+    return "must be";
+  case arith::CmpIPredicate::ne:
+    return "must not be";
+  case arith::CmpIPredicate::slt:
+    return "must be less than";
+  case arith::CmpIPredicate::sle:
+    return "must be at most";
+  case arith::CmpIPredicate::sgt:
+    return "must be more than";
+  case arith::CmpIPredicate::sge:
+    return "must be at least";
+  case arith::CmpIPredicate::ult:
+    return "must be at least 0 and less than";
+  default:
+    return "";
+  }
+}
+
 struct LowerToLlvmPass : PassWrapper<LowerToLlvmPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLlvmPass)
 
@@ -90,8 +123,8 @@ struct LowerToLlvmPass : PassWrapper<LowerToLlvmPass, OperationPass<ModuleOp>> {
     declareRuntime();
     SmallVector<cf::AssertOp> asserts;
     module.walk([&](cf::AssertOp op) { asserts.push_back(op); });
-    for (auto [i, op] : llvm::enumerate(asserts))
-      lowerAssert(op, i);
+    for (cf::AssertOp op : asserts)
+      lowerAssert(op);
     for (auto function : module.getOps<func::FuncOp>())
       if (function->hasAttr(kKernelAttr))
         function->setAttr(
@@ -140,38 +173,62 @@ struct LowerToLlvmPass : PassWrapper<LowerToLlvmPass, OperationPass<ModuleOp>> {
     Location loc = getOperation().getLoc();
     LLVM::LLVMFuncOp::create(builder, loc, kWeight,
                              LLVM::LLVMFunctionType::get(pointer, {builder.getI64Type()}));
-    auto fail = LLVM::LLVMFuncOp::create(builder, loc, kFail,
-                                         LLVM::LLVMFunctionType::get(nothing, {pointer}));
-    fail->setAttr("passthrough", builder.getStrArrayAttr({"noreturn", "cold"}));
+    auto word = builder.getI64Type();
+    for (auto [name, type] :
+         {std::pair{kFail, LLVM::LLVMFunctionType::get(nothing, {pointer})},
+          {kFailRelation, LLVM::LLVMFunctionType::get(nothing, {pointer, pointer, word, word})}})
+      LLVM::LLVMFuncOp::create(builder, loc, name, type)
+          ->setAttr("passthrough", builder.getStrArrayAttr({"noreturn", "cold"}));
   }
 
-  // The block is split: on with the rest where the condition holds, else to the runtime.
-  void lowerAssert(cf::AssertOp op, size_t number) {
+  // The address of a constant, which equal ones share.
+  Value text(OpBuilder &builder, Location loc, StringRef text) {
+    LLVM::GlobalOp &global = texts[text];
+    if (!global) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(getOperation().getBody());
+      std::string terminated = text.str() + '\0';
+      global = LLVM::GlobalOp::create(
+          builder, getOperation().getLoc(),
+          LLVM::LLVMArrayType::get(builder.getI8Type(), terminated.size()), /*isConstant=*/true,
+          LLVM::Linkage::Internal, "linalgd_message_" + std::to_string(texts.size()),
+          builder.getStringAttr(terminated));
+    }
+    return LLVM::AddressOfOp::create(builder, loc, global);
+  }
+
+  // The block is split: on with the rest where the condition holds, else to the runtime, with both
+  // numbers where it compares some.
+  void lowerAssert(cf::AssertOp op) {
     OpBuilder builder(op);
     Location loc = op.getLoc();
-    std::string text = op.getMsg().str();
-    text.push_back('\0');
     Block *block = op->getBlock();
     Block *rest = block->splitBlock(op->getNextNode());
-    Block *fail = builder.createBlock(block->getParent());
-    std::string name = "linalgd_message_" + std::to_string(number);
-    Value message;
     {
       OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointToStart(fail);
-      message =
-          LLVM::AddressOfOp::create(builder, loc, LLVM::LLVMPointerType::get(&getContext()), name);
-      LLVM::CallOp::create(builder, loc, TypeRange(), kFail, ValueRange(message));
+      Block *fail = builder.createBlock(block->getParent());
+      Value message = text(builder, loc, located(op.getMsg(), loc));
+      auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
+      StringRef relation = compare ? relationOf(compare.getPredicate()) : "";
+      if (compare && !relation.empty() && isWord(compare.getLhs().getType())) {
+        SmallVector<Value> arguments = {message, text(builder, loc, relation)};
+        for (Value side : compare.getOperands())
+          arguments.push_back(
+              side.getType().isIndex()
+                  ? arith::IndexCastOp::create(builder, loc, builder.getI64Type(), side).getResult()
+                  : side);
+        LLVM::CallOp::create(builder, loc, TypeRange(), kFailRelation, arguments);
+      } else {
+        LLVM::CallOp::create(builder, loc, TypeRange(), kFail, ValueRange(message));
+      }
       LLVM::UnreachableOp::create(builder, loc);
-      builder.setInsertionPointToStart(getOperation().getBody());
-      auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), text.size());
-      LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                             builder.getStringAttr(text));
+      builder.setInsertionPoint(op);
+      cf::CondBranchOp::create(builder, loc, op.getArg(), rest, fail);
     }
-    builder.setInsertionPoint(op);
-    cf::CondBranchOp::create(builder, loc, op.getArg(), rest, fail);
     op.erase();
   }
+
+  static bool isWord(Type type) { return type.isIndex() || type.isInteger(64); }
 
   LogicalResult convert(const llvm::StringMap<int64_t> &slots) {
     LowerToLLVMOptions options(&getContext());
@@ -197,6 +254,8 @@ struct LowerToLlvmPass : PassWrapper<LowerToLlvmPass, OperationPass<ModuleOp>> {
     target.addLegalOp<ModuleOp>();
     return applyFullConversion(getOperation(), target, std::move(patterns));
   }
+
+  llvm::StringMap<LLVM::GlobalOp> texts;
 };
 
 } // namespace

@@ -36,6 +36,8 @@ struct StateResult {
 // results of the entry are `state`.
 std::unique_ptr<mlir::Pass> createPrepareEntryPass(std::string entry,
                                                    std::vector<StateResult> state = {});
+// Assertions before ops whose tensors' sizes are not known to agree.
+std::unique_ptr<mlir::Pass> createCheckSizesPass();
 // Tensor-level fusion: elementwise chains, pads and casts into single linalg.generic ops.
 std::unique_ptr<mlir::Pass> createFuseTensorsPass();
 // After bufferization: results that are fresh allocations of their own, state in the buffers where

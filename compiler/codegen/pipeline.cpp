@@ -73,6 +73,7 @@ static void addTensorPasses(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createInlinerPass());
   pm.addPass(createPrepareEntryPass(options.entry, stateResults(options.signature)));
   pm.addPass(createSymbolDCEPass());
+  pm.addPass(createCheckSizesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createFuseTensorsPass());

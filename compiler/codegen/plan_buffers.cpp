@@ -1,7 +1,10 @@
 // PlanBuffers: who owns which buffer, once tensors are gone.
 #include "compiler/codegen/passes.h"
+#include "compiler/codegen/sizes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -25,6 +28,22 @@ memref::AllocOp wholeAllocation(Value value) {
   return nullptr;
 }
 
+// Sizes that are known when the model runs may multiply to more bytes than a number holds.
+void assertFits(memref::AllocOp op) {
+  MemRefType type = op.getType();
+  if (type.hasStaticShape())
+    return;
+  Type element = type.getElementType();
+  int64_t parts = 1;
+  if (auto complex = dyn_cast<ComplexType>(element))
+    parts = 2, element = complex.getElementType();
+  int64_t bytes = llvm::divideCeil(parts * element.getIntOrFloatBitWidth(), 8);
+  for (int64_t size : type.getShape())
+    bytes *= ShapedType::isDynamic(size) ? 1 : size;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  productOf(b, bytes, op.getDynamicSizes());
+}
+
 struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanBuffersPass)
 
@@ -33,7 +52,8 @@ struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
     return "Make results fresh allocations and free buffers after their last use";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<linalg::LinalgDialect, memref::MemRefDialect>();
+    registry.insert<arith::ArithDialect, cf::ControlFlowDialect, linalg::LinalgDialect,
+                    memref::MemRefDialect>();
   }
 
   void runOnOperation() override {
@@ -46,6 +66,7 @@ struct PlanBuffersPass : PassWrapper<PlanBuffersPass, OperationPass<ModuleOp>> {
         op.erase();
       }
     });
+    function.walk(assertFits);
     BufferViewFlowAnalysis views(function);
     SmallVector<memref::AllocOp> allocations;
     function.walk([&](memref::AllocOp op) { allocations.push_back(op); });

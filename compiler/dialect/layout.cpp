@@ -45,6 +45,8 @@ OpFoldResult maxIndex(Lowering &b, OpFoldResult x, OpFoldResult y) {
 OpFoldResult floorDivIndex(Lowering &b, OpFoldResult x, OpFoldResult y) {
   if (isOneInteger(y))
     return x;
+  if (!getConstantIntValue(y))
+    requireAtMost(b, b.getIndexAttr(1), y, "a number to divide by must be positive");
   return combine<arith::FloorDivSIOp>(
       b, x, y, [](int64_t x, int64_t y) { return llvm::divideFloorSigned(x, y); });
 }
@@ -62,20 +64,31 @@ OpFoldResult wrapIndex(Lowering &b, OpFoldResult index, OpFoldResult size) {
   return arith::SelectOp::create(b, isNegative, wrapped, value).getResult();
 }
 
-void requireAtMost(Lowering &b, OpFoldResult least, OpFoldResult most, StringRef message) {
-  std::optional<int64_t> low = getConstantIntValue(least), high = getConstantIntValue(most);
-  if (least == most || (low && high && *low <= *high))
+static void require(Lowering &b, arith::CmpIPredicate relation, OpFoldResult x, OpFoldResult y,
+                    StringRef message) {
+  std::optional<int64_t> left = getConstantIntValue(x), right = getConstantIntValue(y);
+  if (x == y ||
+      (left && right &&
+       arith::applyCmpPredicate(relation, APInt(64, *left, true), APInt(64, *right, true))))
     return;
-  Value holds =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, b.indexValue(least), b.indexValue(most));
+  Value holds = arith::CmpIOp::create(b, relation, b.indexValue(x), b.indexValue(y));
   cf::AssertOp::create(b, holds, message);
+}
+void requireAtMost(Lowering &b, OpFoldResult least, OpFoldResult most, StringRef message) {
+  require(b, arith::CmpIPredicate::sle, least, most, message);
+}
+void requireEqual(Lowering &b, OpFoldResult x, OpFoldResult y, StringRef message) {
+  require(b, arith::CmpIPredicate::eq, x, y, message);
 }
 
 IndexList refineSizes(Lowering &b, ArrayRef<OpFoldResult> sizes) {
   IndexList result(sizes);
-  for (auto [into, known] : llvm::zip_equal(result, b.resultType().getShape()))
-    if (!ShapedType::isDynamic(known))
-      into = b.getIndexAttr(known);
+  for (auto [into, known] : llvm::zip_equal(result, b.resultType().getShape())) {
+    if (ShapedType::isDynamic(known))
+      continue;
+    requireEqual(b, into, b.getIndexAttr(known), "a size differs from what the model says");
+    into = b.getIndexAttr(known);
+  }
   return result;
 }
 
@@ -361,18 +374,6 @@ Value readFrom(Lowering &b, Value tensor, ArrayRef<OpFoldResult> sizes, Places p
   return generate(b, sizes, element, [&](ImplicitLocOpBuilder &nested, ValueRange at) -> Value {
     return tensor::ExtractOp::create(nested, tensor, place(nested, at));
   });
-}
-
-Value clampPosition(ImplicitLocOpBuilder &b, Value position, Value size, bool wrap) {
-  Value index = arith::IndexCastOp::create(b, b.getIndexType(), position);
-  Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
-  if (wrap) {
-    Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, zero);
-    Value wrapped = arith::AddIOp::create(b, index, size);
-    index = arith::SelectOp::create(b, isNegative, wrapped, index);
-  }
-  Value last = arith::SubIOp::create(b, size, one);
-  return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, index, last), zero);
 }
 
 } // namespace linalgd::torch

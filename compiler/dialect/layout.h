@@ -26,6 +26,8 @@ mlir::OpFoldResult wrapIndex(Lowering &b, mlir::OpFoldResult index, mlir::OpFold
 // sizes are unknown.
 void requireAtMost(Lowering &b, mlir::OpFoldResult least, mlir::OpFoldResult most,
                    llvm::StringRef message);
+// The same unless both are equal.
+void requireEqual(Lowering &b, mlir::OpFoldResult x, mlir::OpFoldResult y, llvm::StringRef message);
 
 // Sizes for a result: the result type's where it knows them.
 IndexList refineSizes(Lowering &b, llvm::ArrayRef<mlir::OpFoldResult> sizes);
@@ -71,11 +73,5 @@ using Places = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ImplicitL
                                                                  mlir::ValueRange)>;
 mlir::Value readFrom(Lowering &b, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> sizes,
                      Places place);
-
-// A position that data gives (i64), as an index within [0, size): a negative one counts from the
-// end where `wrap`. PyTorch raises outside of the range, here the nearest element is meant: an
-// executable never reads or writes beyond a tensor.
-mlir::Value clampPosition(mlir::ImplicitLocOpBuilder &b, mlir::Value position, mlir::Value size,
-                          bool wrap);
 
 } // namespace linalgd::torch

@@ -1,6 +1,8 @@
 // Elementwise lowerings (pointwise.h).
 #include "compiler/dialect/pointwise.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+
 using namespace mlir;
 
 namespace linalgd::torch {
@@ -31,7 +33,21 @@ Value ScalarBuilder::mul(Value a, Value b) {
 Value ScalarBuilder::div(Value a, Value b) {
   if (isFloat())
     return make<arith::DivFOp>(a, b);
-  return isUnsigned() ? make<arith::DivUIOp>(a, b) : make<arith::DivSIOp>(a, b);
+  if (isUnsigned())
+    return make<arith::DivUIOp>(a, divisor(b));
+  Value quotient = make<arith::DivSIOp>(a, divisor(b));
+  return select(eq(b, constant(-1)), neg(a), quotient);
+}
+Value ScalarBuilder::rem(Value a, Value b) {
+  if (isFloat())
+    return make<arith::RemFOp>(a, b);
+  return isUnsigned() ? make<arith::RemUIOp>(a, divisor(b)) : make<arith::RemSIOp>(a, divisor(b));
+}
+
+// What the processor can divide by: not 0, nor -1, by which the least number has no quotient.
+Value ScalarBuilder::divisor(Value b) {
+  cf::AssertOp::create(*this, ne(b, constant(0)), "an integer is divided by zero");
+  return isUnsigned() ? b : select(eq(b, constant(-1)), constant(1), b);
 }
 Value ScalarBuilder::neg(Value a) {
   return isFloat() ? make<arith::NegFOp>(a) : sub(constant(0), a);

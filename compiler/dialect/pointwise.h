@@ -31,7 +31,8 @@ public:
   mlir::Value add(mlir::Value a, mlir::Value b); // `or` on bool
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b); // `and` on bool
-  mlir::Value div(mlir::Value a, mlir::Value b); // truncates integers
+  mlir::Value div(mlir::Value a, mlir::Value b); // truncates integers; asserts that b is not 0
+  mlir::Value rem(mlir::Value a, mlir::Value b); // of the sign of a; the same
   mlir::Value neg(mlir::Value a);
   mlir::Value abs(mlir::Value a);
   mlir::Value max(mlir::Value a, mlir::Value b); // NaN wins
@@ -58,6 +59,7 @@ public:
   mlir::Value logSigmoid(mlir::Value a);
 
 private:
+  mlir::Value divisor(mlir::Value b);
   mlir::Value compare(mlir::arith::CmpFPredicate real, mlir::arith::CmpIPredicate isSigned,
                       mlir::arith::CmpIPredicate isUnsigned, mlir::Value a, mlir::Value b);
 };

@@ -99,6 +99,13 @@ void linalgd_rt_fail(const char *message) {
   longjmp(call->exit, 1);
 }
 
+void linalgd_rt_fail_relation(const char *message, const char *relation, int64_t a, int64_t b) {
+  LinalgdCall *call = linalgdCurrentCall;
+  call->status = linalgdError(LINALGD_MODEL_ERROR, "%s: %lld %s %lld", message, (long long)a,
+                              relation, (long long)b);
+  longjmp(call->exit, 1);
+}
+
 // Copies between a strided tensor and contiguous memory, row by row.
 static void copyRows(const DLTensor *tensor, char *strided, int32_t dim, bool gathers,
                      char **rows) {

@@ -85,4 +85,7 @@ extern const LinalgdProgram linalgd_program;
 void *linalgd_rt_alloc(int64_t alignment, int64_t size); // alignment: at most 64
 void linalgd_rt_free(void *block); // optional: what is left is freed when the call ends
 const void *linalgd_rt_weight(int64_t index);
-_Noreturn void linalgd_rt_fail(const char *message); // ends the call with LINALGD_MODEL_ERROR
+// Both end the call with LINALGD_MODEL_ERROR. `relation` is what does not hold: a "must be" b.
+_Noreturn void linalgd_rt_fail(const char *message);
+_Noreturn void linalgd_rt_fail_relation(const char *message, const char *relation, int64_t a,
+                                        int64_t b);

@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   registry.insert<linalgd::torch::TorchDialect>();
   linalgd::registerPasses();
+  mlir::registerPass([] { return linalgd::createCheckSizesPass(); });
   mlir::registerPass([] { return linalgd::createFuseTensorsPass(); });
   mlir::registerPass([] { return linalgd::createCallKernelsPass("avx"); });
   mlir::registerPass([] { return linalgd::createOutlineLoopsPass(); });

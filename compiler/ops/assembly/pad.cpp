@@ -143,6 +143,8 @@ LogicalResult lowerEdgePadded(Lowering &b, Value pad, Edge edge) {
   SmallVector<Value> low, extent;
   for (int64_t i = 0; i < type.getRank(); ++i) {
     resultSizes.push_back(addIndex(b, addIndex(b, sizes[i], padding->low[i]), padding->high[i]));
+    if (!isZeroInteger(padding->low[i]) || !isZeroInteger(padding->high[i]))
+      requireAtMost(b, b.getIndexAttr(1), sizes[i], "there is no edge to pad with");
     low.push_back(b.indexValue(padding->low[i]));
     extent.push_back(b.indexValue(sizes[i]));
   }

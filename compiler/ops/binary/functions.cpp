@@ -19,11 +19,7 @@ Value divide(ScalarBuilder &s, Value a, Value b, std::optional<StringRef> mode) 
   return mode == "trunc" && s.isFloat() ? s.make<math::TruncOp>(quotient) : quotient;
 }
 
-Value fmod(ScalarBuilder &s, Value a, Value b) {
-  if (s.isFloat())
-    return s.make<arith::RemFOp>(a, b);
-  return s.isUnsigned() ? s.make<arith::RemUIOp>(a, b) : s.make<arith::RemSIOp>(a, b);
-}
+Value fmod(ScalarBuilder &s, Value a, Value b) { return s.rem(a, b); }
 
 // Whether `rest` is not zero and has another sign than `b`.
 static Value signsDiffer(ScalarBuilder &s, Value rest, Value b) {

@@ -4,6 +4,7 @@
 #include "compiler/ops/creation/helpers.h"
 #include "compiler/ops/view/view.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -129,6 +130,9 @@ LogicalResult ArangeStartStepOp::lowerToLinalg(Lowering &b) {
   if (b.resultType().isDynamicDim(0)) {
     Value end = lowerNumber(b, getEnd(), counting), count;
     if (isWhole) {
+      Value zero = arith::ConstantIntOp::create(b, 0, 64);
+      Value moves = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, step, zero);
+      cf::AssertOp::create(b, moves, "the step of a range is zero");
       count = arith::CeilDivSIOp::create(b, arith::SubIOp::create(b, end, start), step);
     } else {
       Value span = arith::DivFOp::create(b, arith::SubFOp::create(b, end, start), step);

@@ -5,9 +5,12 @@
 
 namespace linalgd::torch {
 
-// `index` of any integer type as a place in a dimension of `size`: negative ones count from the
-// end, those outside are moved to the nearest end.
-mlir::Value place(mlir::ImplicitLocOpBuilder &b, mlir::Value index, mlir::Value size);
+// `index` of any integer type as a place in a dimension of `size`, where negative ones may count
+// from the end. Asserts that it is one, so that no access leaves the tensor.
+mlir::Value place(mlir::ImplicitLocOpBuilder &b, mlir::Value index, mlir::Value size, bool wraps);
+
+// Makes `size` of the indices' broadcast dimension that of `other`, which is not 1.
+void requireBroadcast(Lowering &b, mlir::OpFoldResult &size, mlir::OpFoldResult other);
 
 // Where the dimensions of broadcast index tensors go in the result of self[indices], and which
 // dimensions of self they replace.

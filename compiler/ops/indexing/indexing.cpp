@@ -6,20 +6,30 @@
 #include "compiler/ops/view/helpers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
 namespace linalgd::torch {
 
-Value place(ImplicitLocOpBuilder &b, Value index, Value size) {
+Value place(ImplicitLocOpBuilder &b, Value index, Value size, bool wraps) {
   if (!index.getType().isIndex())
     index = arith::IndexCastOp::create(b, b.getIndexType(), index);
-  Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
-  Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, zero);
-  index = arith::SelectOp::create(b, negative, arith::AddIOp::create(b, index, size), index);
-  index = arith::MinSIOp::create(b, index, arith::SubIOp::create(b, size, one));
-  return arith::MaxSIOp::create(b, index, zero);
+  if (wraps) {
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, index, zero);
+    index = arith::SelectOp::create(b, negative, arith::AddIOp::create(b, index, size), index);
+  }
+  Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, size);
+  cf::AssertOp::create(b, inside, "an index is out of range");
+  return index;
+}
+
+void requireBroadcast(Lowering &b, OpFoldResult &size, OpFoldResult other) {
+  if (!isOneInteger(size))
+    requireEqual(b, other, size, "the indices of a tensor do not broadcast");
+  size = other;
 }
 
 namespace {
@@ -46,16 +56,6 @@ Value readAt(Lowering &b, Value self, ArrayRef<OpFoldResult> sizes, ValueRange i
       .getResult(0);
 }
 
-// What is read from must have elements where `sizes` of the result has.
-void requireElements(Lowering &b, ArrayRef<OpFoldResult> sizes, OpFoldResult extent) {
-  if (getConstantIntValue(extent).value_or(0) > 0)
-    return;
-  OpFoldResult least = b.getIndexAttr(1);
-  for (OpFoldResult size : sizes)
-    least = minIndex(b, least, size);
-  requireAtMost(b, least, extent, "an index reads from a dimension without elements");
-}
-
 AffineMap dimsMap(Lowering &b, int64_t rank, ArrayRef<int64_t> dims) {
   SmallVector<AffineExpr> exprs;
   for (int64_t dim : dims)
@@ -72,13 +72,12 @@ LogicalResult lowerSelect(Lowering &b, Value self, int64_t dim, Value index) {
   SmallVector<OpFoldResult> indexSizes = b.sizes(index);
   sizes.insert(sizes.begin() + dim, indexSizes.begin(), indexSizes.end());
   SmallVector<int64_t> indexDims = llvm::to_vector(llvm::seq<int64_t>(dim, dim + indexRank));
-  requireElements(b, sizes, selfSizes[dim]);
   Value extent = b.indexValue(selfSizes[dim]);
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
     SmallVector<Value> places;
     for (int64_t i = 0; i < selfRank; ++i)
       places.push_back(
-          i == dim ? place(inner, indices[0], extent)
+          i == dim ? place(inner, indices[0], extent, false)
                    : linalg::IndexOp::create(inner, i < dim ? i : i + indexRank - 1).getResult());
     return places;
   };
@@ -184,12 +183,11 @@ LogicalResult GatherOp::lowerToLinalg(Lowering &b) {
   for (int64_t i = 0; i < rank; ++i)
     if (i != *dim)
       requireAtMost(b, sizes[i], selfSizes[i], "the index of a gather is larger than its operand");
-  requireElements(b, sizes, selfSizes[*dim]);
   Value extent = b.indexValue(selfSizes[*dim]);
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange indices) {
     SmallVector<Value> places;
     for (int64_t i = 0; i < rank; ++i)
-      places.push_back(i == *dim ? place(inner, indices[0], extent)
+      places.push_back(i == *dim ? place(inner, indices[0], extent, false)
                                  : linalg::IndexOp::create(inner, i).getResult());
     return places;
   };
@@ -292,7 +290,6 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
   for (int64_t i = 0; i < selfRank; ++i)
     if (!llvm::is_contained(advanced.dims, i))
       sizes.push_back(selfSizes[i]);
-  constexpr StringLiteral kUnequal = "the indices of a tensor do not broadcast";
   SmallVector<OpFoldResult> indexSizes(broadcastRank, b.getIndexAttr(1));
   SmallVector<AffineMap> maps;
   for (Value index : tensors) {
@@ -304,12 +301,7 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
       exprs.push_back(one ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(advanced.first + at));
       if (one)
         continue;
-      OpFoldResult size = b.dim(index, i);
-      if (!isOneInteger(indexSizes[at])) {
-        requireAtMost(b, size, indexSizes[at], kUnequal);
-        requireAtMost(b, indexSizes[at], size, kUnequal);
-      }
-      indexSizes[at] = size;
+      requireBroadcast(b, indexSizes[at], b.dim(index, i));
     }
     maps.push_back(AffineMap::get(rank, 0, exprs, b.getContext()));
   }
@@ -317,14 +309,13 @@ LogicalResult IndexTensorOp::lowerToLinalg(Lowering &b) {
 
   SmallVector<Value> extents;
   for (int64_t dim : advanced.dims) {
-    requireElements(b, sizes, selfSizes[dim]);
     extents.push_back(b.indexValue(selfSizes[dim]));
   }
   auto at = [&](ImplicitLocOpBuilder &inner, ValueRange values) {
     SmallVector<Value> places;
     for (int64_t i = 0, plain = 0, next = 0; i < selfRank; ++i) {
       if (llvm::is_contained(advanced.dims, i)) {
-        places.push_back(place(inner, values[next], extents[next]));
+        places.push_back(place(inner, values[next], extents[next], true));
         ++next;
         continue;
       }

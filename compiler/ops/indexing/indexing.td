@@ -1,5 +1,5 @@
-// Reading and writing elements at computed places. An index outside its dimension is moved to the
-// nearest end: no access leaves the tensor.
+// Reading and writing elements at computed places. An index outside its dimension ends the
+// call with an error.
 #ifndef LINALGD_OPS_INDEXING
 #define LINALGD_OPS_INDEXING
 

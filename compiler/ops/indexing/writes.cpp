@@ -55,11 +55,19 @@ LogicalResult lowerScatter(Lowering &b, Value dimension, Value source, bool adds
   if (rankOf(self) != rankOf(index) || rankOf(self) == 0 ||
       (isTensor && (!isRanked(source) || rankOf(source) != rankOf(self))))
     return b.unsupported("the operands are not of one rank, or are scalars");
-  Value extent = b.indexValue(b.dim(self, *dim));
-  return b.replace(writeAll(
-      b, self, b.sizes(index), adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
+  SmallVector<OpFoldResult> sizes = b.sizes(index), selfSizes = b.sizes(self);
+  for (int64_t i = 0; i < rankOf(self); ++i) {
+    if (i != *dim)
+      requireAtMost(b, sizes[i], selfSizes[i], "the index of a scatter is larger than its operand");
+    if (isTensor)
+      requireAtMost(b, sizes[i], b.dim(source, i),
+                    "the index of a scatter is larger than its source");
+  }
+  Value extent = b.indexValue(selfSizes[*dim]);
+  return b.replace(
+      writeAll(b, self, sizes, adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
         SmallVector<Value> places(at);
-        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, at), extent);
+        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, at), extent, false);
         Value value = isTensor ? tensor::ExtractOp::create(inner, source, at).getResult() : source;
         return {places, value};
       }));
@@ -162,7 +170,7 @@ LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
   for (Value index : indices)
     for (int64_t i = 0, rank = rankOf(index); i < rank; ++i)
       if (cast<RankedTensorType>(index.getType()).getDimSize(i) != 1)
-        indexSizes[broadcastRank - rank + i] = b.dim(index, i);
+        requireBroadcast(b, indexSizes[broadcastRank - rank + i], b.dim(index, i));
   for (int64_t i = 0; i < selfRank; ++i)
     if (!llvm::is_contained(advanced.dims, i))
       sizes.push_back(selfSizes[i]);
@@ -170,6 +178,10 @@ LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
   if (rankOf(values) > static_cast<int64_t>(sizes.size()))
     return b.unsupported("the values have more dimensions than what they are written to");
 
+  for (int64_t i = 0, rank = rankOf(values), skipped = sizes.size() - rank; i < rank; ++i)
+    if (cast<RankedTensorType>(values.getType()).getDimSize(i) != 1)
+      requireEqual(b, b.dim(values, i), sizes[skipped + i],
+                   "the values to write do not broadcast to the places");
   SmallVector<Value> extents;
   for (int64_t dim : advanced.dims)
     extents.push_back(b.indexValue(selfSizes[dim]));
@@ -184,7 +196,7 @@ LogicalResult IndexPutOp::lowerToLinalg(Lowering &b) {
             continue;
           }
           places.push_back(
-              place(inner, readBroadcast(inner, indices[next], indexed), extents[next]));
+              place(inner, readBroadcast(inner, indices[next], indexed), extents[next], true));
           ++next;
         }
         return {places, readBroadcast(inner, values, at)};

@@ -6,7 +6,8 @@
 // CHECK:       scf.for %[[ROW:.*]] = %{{.*}} iter_args(%{{.*}} = %[[X]])
 // CHECK:         scf.for %[[COLUMN:.*]] = %{{.*}} iter_args(%[[STATE:.*]] = %{{.*}})
 // CHECK:           tensor.extract %[[I]][%[[ROW]]]
-// CHECK:           %[[PLACE:.*]] = arith.maxsi
+// CHECK:           %[[PLACE:.*]] = arith.select
+// CHECK:           cf.assert
 // CHECK:           %[[VALUE:.*]] = tensor.extract %[[V]][%[[ROW]], %c0
 // CHECK:           %[[OLD:.*]] = tensor.extract %[[STATE]][%[[PLACE]], %[[COLUMN]]]
 // CHECK:           %[[SUM:.*]] = arith.addf %[[OLD]], %[[VALUE]]

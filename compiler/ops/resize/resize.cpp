@@ -82,12 +82,18 @@ Axis makeAxis(Lowering &b, OpFoldResult in, OpFoldResult out, std::optional<doub
   return axis;
 }
 
+// The nearest place that there is: scales may be anything.
+Value inside(ImplicitLocOpBuilder &b, Value place, const Axis &axis) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, place, axis.last), zero);
+}
+
 Value nearest(ImplicitLocOpBuilder &b, const Axis &axis, Value at, bool exact) {
   Value position = toFloat(b, at);
   if (exact)
     position = arith::AddFOp::create(b, position, constant(b, 0.5f));
   position = arith::MulFOp::create(b, position, axis.scale);
-  return arith::MinSIOp::create(b, toIndex(b, position), axis.last);
+  return inside(b, toIndex(b, position), axis);
 }
 
 // The neighbours of a position, and how much the second one counts.
@@ -106,7 +112,7 @@ Neighbours neighbours(ImplicitLocOpBuilder &b, const Axis &axis, Value at, bool 
     position = arith::MulFOp::create(b, position, axis.scale);
   }
   Neighbours result;
-  result.first = arith::MinSIOp::create(b, toIndex(b, position), axis.last);
+  result.first = inside(b, toIndex(b, position), axis);
   Value one = arith::ConstantIndexOp::create(b, 1);
   Value next = arith::AddIOp::create(b, result.first, one);
   result.second = arith::MinSIOp::create(b, next, axis.last);
@@ -167,8 +173,10 @@ LogicalResult lowerResized(Lowering &b, Value outputSize, const Scales &scales, 
     }
   }
   out = refineSizes(b, out);
-  for (size_t i = 2; i < in.size(); ++i)
+  for (size_t i = 2; i < in.size(); ++i) {
+    requireAtMost(b, b.getIndexAttr(1), in[i], "there is no pixel to resize");
     axes.push_back(makeAxis(b, in[i], out[i], scaleOf(scales, i - 2), *align));
+  }
 
   if (filter != Filter::Linear)
     return b.replace(readFrom(b, self, out, [&](ImplicitLocOpBuilder &n, ValueRange at) {

@@ -44,6 +44,7 @@ mlir::OpFoldResult foldNumbers(mlir::Operation *op, llvm::ArrayRef<mlir::Attribu
   return numberAttr(op, compute(values[0], values[1]));
 }
 
+mlir::Value lowerFloorDivide(Lowering &b, mlir::Value x, mlir::Value y);
 mlir::Value lowerModulo(Lowering &b, mlir::Value x, mlir::Value y);
 mlir::Value toFloat(Lowering &b, mlir::Value number);
 mlir::Value toInteger(Lowering &b, mlir::Value number);

@@ -1,5 +1,6 @@
 // Methods of ops on Python numbers and sizes.
 #include "compiler/ops/scalar/scalar.h"
+#include "compiler/ops/binary/functions.h"
 #include "compiler/ops/scalar/functions.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -70,17 +71,13 @@ OpFoldResult MinIntOp::fold(FoldAdaptor op) {
 
 //===-- lowering ------------------------------------------------------------------------------===//
 
-Value lowerModulo(Lowering &b, Value x, Value y) {
-  Value rest = arith::RemSIOp::create(b, x, y);
-  Value zero = arith::ConstantIntOp::create(b, 0, 64);
-  auto negative = [&](Value value) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, value, zero);
-  };
-  Value differ = arith::XOrIOp::create(b, negative(rest), negative(y));
-  Value inexact = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, zero);
-  Value adjust = arith::AndIOp::create(b, differ, inexact);
-  return arith::SelectOp::create(b, adjust, arith::AddIOp::create(b, rest, y), rest);
+using Compute = Value (*)(ScalarBuilder &, Value, Value);
+static Value divideInts(Lowering &b, Compute compute, Value x, Value y) {
+  ScalarBuilder s(b.getLoc(), b, IntegerType::get(b.getContext(), 64, IntegerType::Signed));
+  return compute(s, x, y);
 }
+Value lowerFloorDivide(Lowering &b, Value x, Value y) { return divideInts(b, floorDiv, x, y); }
+Value lowerModulo(Lowering &b, Value x, Value y) { return divideInts(b, remainder, x, y); }
 
 static Type numberDtype(Value number) {
   Type type = number.getType();

@@ -14,7 +14,7 @@ class IntArith<string name, string constant, string arithOp>
 def Aten_AddIntOp : IntArith<"add.int", "a + b", "AddIOp">;
 def Aten_SubIntOp : IntArith<"sub.int", "a - b", "SubIOp">;
 def Aten_MulIntOp : IntArith<"mul.int", "a * b", "MulIOp">;
-def Aten_FloordivIntOp : IntArith<"floordiv.int", "floorDivide(a, b)", "FloorDivSIOp">;
+def Aten_FloordivIntOp : IntBinary<"floordiv.int", "floorDivide(a, b)", "lowerFloorDivide(b, op.getA(), op.getB())">;
 def Aten_RemainderIntOp : IntBinary<"remainder.int", "pythonModulo(a, b)", "lowerModulo(b, op.getA(), op.getB())">;
 def Prim_MaxIntOp : Torch_SchemaOp<"prim.max.int", (ins Int:$a, Int:$b), (outs Int:$result), [Lowers]> {
   let infer = "r.integer()";

@@ -60,12 +60,9 @@ struct SelectedPart {
       : sizes(b.sizes(tensor)), strides(sizes.size(), b.getIndexAttr(1)) {
     offsets.assign(sizes.size(), b.getIndexAttr(0));
     OpFoldResult index = wrapIndex(b, b.index(torchIndex), sizes[dim]);
-    // PyTorch raises where the index is out of range; here the nearest one is meant.
-    if (!getConstantIntValue(index) || !getConstantIntValue(sizes[dim])) {
-      requireAtMost(b, b.getIndexAttr(1), sizes[dim], "there is no element to select");
-      OpFoldResult last = subIndex(b, sizes[dim], b.getIndexAttr(1));
-      index = maxIndex(b, minIndex(b, index, last), b.getIndexAttr(0));
-    }
+    requireAtMost(b, b.getIndexAttr(0), index, "an index to select is out of range");
+    requireAtMost(b, addIndex(b, index, b.getIndexAttr(1)), sizes[dim],
+                  "there are fewer elements than the index to select asks for");
     offsets[dim] = index;
     IndexList rest(sizes);
     rest.erase(rest.begin() + dim);

@@ -235,6 +235,9 @@ LogicalResult ExpandOp::lowerToLinalg(Lowering &b) {
   for (int64_t dim = 0; dim < rank; ++dim) {
     int64_t from = dim < added ? 1 : type.getDimSize(dim - added);
     int64_t known = b.resultType().getDimSize(dim);
+    if (ShapedType::isDynamic(from) && matchInt((*given)[dim]) != -1)
+      requireEqual(b, b.dim(self, dim - added), b.index((*given)[dim]),
+                   "a size that is not 1 cannot be expanded");
     if (from != 1 || matchInt((*given)[dim]) == -1) // unknown sizes are not 1
       sizes.push_back(b.dim(self, dim - added));
     else
