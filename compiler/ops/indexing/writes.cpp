@@ -97,7 +97,7 @@ LogicalResult lowerIndexed(Lowering &b, Value dimension, Value source, bool adds
       writeAll(b, self, sizes, adds, [&](ImplicitLocOpBuilder &inner, ValueRange at) -> Element {
         SmallVector<Value> places(at);
         SmallVector<Value> named(rankOf(index), at[*dim]);
-        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, named), extent);
+        places[*dim] = place(inner, tensor::ExtractOp::create(inner, index, named), extent, false);
         Value value = isTensor ? tensor::ExtractOp::create(inner, source, at).getResult() : source;
         return {places, value};
       }));

@@ -214,22 +214,28 @@ LogicalResult MaskedScatterOp::lowerToLinalg(Lowering &b) {
   for (OpFoldResult size : given)
     length = mulIndex(b, length, size);
   Value flat = reshape(b, source, given, length), end = b.indexValue(length);
-  Value zero = b.indexValue(b.getIndexAttr(0)), one = b.indexValue(b.getIndexAttr(1));
+  Value zero = b.indexValue(b.getIndexAttr(0));
   SmallVector<Value> state = {zero, b.empty(*sizes, getElementTypeOrSelf(self))};
   SmallVector<Value> results =
       forEach(b, *sizes, state, [&](ImplicitLocOpBuilder &inner, At at, ValueRange now) {
         Value taken = isTrue(inner, readBroadcast(inner, mask, at), maskDtype);
-        // PyTorch raises where the source is too short; the last element is meant here.
-        Value last = arith::SubIOp::create(inner, end, one);
-        Value place =
-            arith::MaxSIOp::create(inner, zero, arith::MinSIOp::create(inner, now[0], last));
-        Value value = arith::SelectOp::create(
-            inner, taken, tensor::ExtractOp::create(inner, flat, place).getResult(),
-            readBroadcast(inner, self, at));
+        auto branch = scf::IfOp::create(
+            inner, taken,
+            [&](OpBuilder &nested, Location loc) {
+              Value inside =
+                  arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt, now[0], end);
+              cf::AssertOp::create(nested, loc, inside, "the source has too few elements");
+              Value value = tensor::ExtractOp::create(nested, loc, flat, now[0]);
+              scf::YieldOp::create(nested, loc, value);
+            },
+            [&](OpBuilder &nested, Location loc) {
+              ImplicitLocOpBuilder other(loc, nested);
+              scf::YieldOp::create(other, readBroadcast(other, self, at));
+            });
+        Value value = branch.getResult(0);
         return SmallVector<Value>{arith::AddIOp::create(inner, now[0], asIndex(inner, taken)),
                                   tensor::InsertOp::create(inner, value, now[1], at)};
       });
-  requireAtMost(b, results[0], length, "masked_scatter: the source has too few elements");
   return b.replace(results[1]);
 }
 
@@ -255,7 +261,10 @@ LogicalResult RepeatInterleaveTensorOp::lowerToLinalg(Lowering &b) {
                   Value holds =
                       arith::CmpIOp::create(inner, arith::CmpIPredicate::sge, count, zero);
                   cf::AssertOp::create(inner, holds, "repeats can not be negative");
-                  return SmallVector<Value>{arith::AddIOp::create(inner, state[0], count)};
+                  Value sum = arith::AddIOp::create(inner, state[0], count);
+                  Value fits = arith::CmpIOp::create(inner, arith::CmpIPredicate::sge, sum, count);
+                  cf::AssertOp::create(inner, fits, "a tensor is too large");
+                  return SmallVector<Value>{sum};
                 }).front();
   Type type = getElementTypeOrSelf(repeats);
   SmallVector<Value> state = {zero, b.empty(OpFoldResult(total), type)};
