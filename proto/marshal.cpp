@@ -11,6 +11,7 @@ namespace {
 static_assert(static_cast<int>(WeightsMode::Params) == v1::WEIGHTS_MODE_PARAMS);
 static_assert(static_cast<int>(LocationsMode::Python) == v1::LOCATIONS_MODE_PYTHON);
 static_assert(static_cast<int>(ModelFormat::Mlir) == v1::MODEL_FORMAT_MLIR);
+static_assert(static_cast<int>(InputSpec::Kind::Dict) == v1::INPUT_KIND_DICT);
 
 absl::Status unknown(const char *what, const std::string &value) {
   return absl::InvalidArgumentError(
@@ -27,6 +28,59 @@ absl::StatusOr<Stage> stageFromProto(const std::string &name) {
   return unknown("stage", name);
 }
 
+void toProto(const InputSpec &input, v1::InputSpec *proto) {
+  proto->set_name(input.name);
+  proto->set_dtype(input.dtype);
+  proto->mutable_shape()->Assign(input.shape.begin(), input.shape.end());
+  proto->set_kind(static_cast<v1::InputKind>(input.kind));
+  proto->mutable_symbols()->Assign(input.symbols.begin(), input.symbols.end());
+  if (const auto *flag = std::get_if<bool>(&input.value))
+    proto->set_bool_value(*flag);
+  else if (const auto *integer = std::get_if<int64_t>(&input.value))
+    proto->set_int_value(*integer);
+  else if (const auto *real = std::get_if<double>(&input.value))
+    proto->set_float_value(*real);
+  else if (const auto *text = std::get_if<std::string>(&input.value))
+    proto->set_string_value(*text);
+  for (const InputSpec &item : input.items)
+    toProto(item, proto->add_items());
+}
+
+// The reader of messages bounds their depth.
+absl::StatusOr<InputSpec> inputFromProto(const v1::InputSpec &proto) {
+  if (!inRange(proto.kind(), InputSpec::Kind::Dict))
+    return unknown("kind of input", absl::StrCat(static_cast<int>(proto.kind())));
+  InputSpec input;
+  input.name = proto.name();
+  input.dtype = proto.dtype();
+  input.shape.assign(proto.shape().begin(), proto.shape().end());
+  input.kind = static_cast<InputSpec::Kind>(proto.kind());
+  input.symbols.assign(proto.symbols().begin(), proto.symbols().end());
+  switch (proto.value_case()) {
+  case v1::InputSpec::kBoolValue:
+    input.value = proto.bool_value();
+    break;
+  case v1::InputSpec::kIntValue:
+    input.value = int64_t{proto.int_value()};
+    break;
+  case v1::InputSpec::kFloatValue:
+    input.value = proto.float_value();
+    break;
+  case v1::InputSpec::kStringValue:
+    input.value = proto.string_value();
+    break;
+  case v1::InputSpec::VALUE_NOT_SET:
+    break;
+  }
+  for (const v1::InputSpec &item : proto.items()) {
+    absl::StatusOr<InputSpec> read = inputFromProto(item);
+    if (!read.ok())
+      return read.status();
+    input.items.push_back(*std::move(read));
+  }
+  return input;
+}
+
 } // namespace
 
 void toProto(const Options &options, v1::CompileOptions *proto) {
@@ -36,12 +90,8 @@ void toProto(const Options &options, v1::CompileOptions *proto) {
   proto->set_locations(static_cast<v1::LocationsMode>(options.locations));
   proto->mutable_keep_ops()->Assign(options.keepOps.begin(), options.keepOps.end());
   proto->set_entry(options.entry);
-  for (const InputSpec &input : options.inputs) {
-    v1::InputSpec *out = proto->add_inputs();
-    out->set_name(input.name);
-    out->set_dtype(input.dtype);
-    out->mutable_shape()->Assign(input.shape.begin(), input.shape.end());
-  }
+  for (const InputSpec &input : options.inputs)
+    toProto(input, proto->add_inputs());
 }
 
 absl::StatusOr<Options> fromProto(const v1::CompileOptions &proto) {
@@ -62,9 +112,12 @@ absl::StatusOr<Options> fromProto(const v1::CompileOptions &proto) {
   options.keepOps.assign(proto.keep_ops().begin(), proto.keep_ops().end());
   if (!proto.entry().empty())
     options.entry = proto.entry();
-  for (const v1::InputSpec &input : proto.inputs())
-    options.inputs.push_back(
-        {input.name(), input.dtype(), {input.shape().begin(), input.shape().end()}});
+  for (const v1::InputSpec &input : proto.inputs()) {
+    absl::StatusOr<InputSpec> read = inputFromProto(input);
+    if (!read.ok())
+      return read.status();
+    options.inputs.push_back(*std::move(read));
+  }
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace linalgd {
 namespace {
@@ -53,17 +54,34 @@ absl::Status checkModel(const v1::Model &model) {
   return absl::OkStatus();
 }
 
-absl::Status checkInputs(const v1::CompileOptions &options) {
-  if (options.inputs_size() > kMaxInputs)
+absl::Status checkInput(const v1::InputSpec &input) {
+  auto tooLong = [](const std::string &text) { return text.size() > kMaxName; };
+  if (tooLong(input.name()) || tooLong(input.dtype()) || tooLong(input.string_value()) ||
+      std::ranges::any_of(input.symbols(), tooLong))
+    return invalid(absl::StrCat("options.inputs: a name is longer than ", kMaxName, " bytes"));
+  if (input.shape_size() > kMaxRank)
+    return invalid(absl::StrCat("options.inputs: a shape has more than ", kMaxRank, " dimensions"));
+  if (std::ranges::any_of(input.shape(), [](int64_t size) { return size < -1; }))
+    return invalid("options.inputs: a dimension is a size, or -1 where it is dynamic");
+  if (input.symbols_size() > 0 && input.symbols_size() != input.shape_size())
+    return invalid("options.inputs: symbols are none, or one for each dimension");
+  return absl::OkStatus();
+}
+
+// Counts the inputs, those inside of others included.
+absl::Status checkInputs(const google::protobuf::RepeatedPtrField<v1::InputSpec> &inputs,
+                         size_t depth, int &count) {
+  if (depth > kMaxInputDepth)
+    return invalid(
+        absl::StrCat("options.inputs: containers are nested more than ", kMaxInputDepth, " times"));
+  count += inputs.size();
+  if (count > kMaxInputs)
     return invalid(absl::StrCat("options.inputs has more than ", kMaxInputs, " entries"));
-  for (const v1::InputSpec &input : options.inputs()) {
-    if (input.name().size() > kMaxName || input.dtype().size() > kMaxName)
-      return invalid(absl::StrCat("options.inputs: a name is longer than ", kMaxName, " bytes"));
-    if (input.shape_size() > kMaxRank)
-      return invalid(
-          absl::StrCat("options.inputs: a shape has more than ", kMaxRank, " dimensions"));
-    if (std::ranges::any_of(input.shape(), [](int64_t size) { return size < -1; }))
-      return invalid("options.inputs: a dimension is a size, or -1 where it is dynamic");
+  for (const v1::InputSpec &input : inputs) {
+    if (absl::Status status = checkInput(input); !status.ok())
+      return status;
+    if (absl::Status status = checkInputs(input.items(), depth + 1, count); !status.ok())
+      return status;
   }
   return absl::OkStatus();
 }
@@ -82,7 +100,8 @@ absl::Status checkOptions(const v1::CompileOptions &options) {
       (!entry.empty() && absl::ascii_isdigit(static_cast<unsigned char>(entry[0]))))
     return invalid(absl::StrCat("options.entry: ", quoted(entry),
                                 " is not a function's name: letters, digits and '_'"));
-  return checkInputs(options);
+  int count = 0;
+  return checkInputs(options.inputs(), 0, count);
 }
 
 absl::StatusOr<std::chrono::milliseconds> parseTimeout(const v1::SubmitRequest &proto,
@@ -99,6 +118,29 @@ absl::StatusOr<std::chrono::milliseconds> parseTimeout(const v1::SubmitRequest &
   return std::min(timeout, limits.timeout);
 }
 
+void hashInputs(const std::vector<InputSpec> &inputs, Hasher &hasher) {
+  hasher.field(inputs.size());
+  for (const InputSpec &input : inputs) {
+    hasher.field(static_cast<uint64_t>(input.kind)).field(input.name).field(input.dtype);
+    hasher.field(input.shape.size());
+    for (int64_t size : input.shape)
+      hasher.field(static_cast<uint64_t>(size));
+    hasher.field(input.symbols.size());
+    for (const std::string &symbol : input.symbols)
+      hasher.field(symbol);
+    hasher.field(input.value.index());
+    if (const auto *flag = std::get_if<bool>(&input.value))
+      hasher.field(*flag);
+    else if (const auto *integer = std::get_if<int64_t>(&input.value))
+      hasher.field(static_cast<uint64_t>(*integer));
+    else if (const auto *real = std::get_if<double>(&input.value))
+      hasher.field(std::bit_cast<uint64_t>(*real));
+    else if (const auto *text = std::get_if<std::string>(&input.value))
+      hasher.field(*text);
+    hashInputs(input.items, hasher);
+  }
+}
+
 void hashOptions(const Options &options, Hasher &hasher) {
   hasher.field(static_cast<uint64_t>(options.emit)).field(options.target);
   hasher.field(static_cast<uint64_t>(options.weights));
@@ -106,12 +148,8 @@ void hashOptions(const Options &options, Hasher &hasher) {
   hasher.field(options.keepOps.size());
   for (const std::string &op : options.keepOps)
     hasher.field(op);
-  hasher.field(options.entry).field(options.inputs.size());
-  for (const InputSpec &input : options.inputs) {
-    hasher.field(input.name).field(input.dtype).field(input.shape.size());
-    for (int64_t size : input.shape)
-      hasher.field(static_cast<uint64_t>(size));
-  }
+  hasher.field(options.entry);
+  hashInputs(options.inputs, hasher);
 }
 
 } // namespace

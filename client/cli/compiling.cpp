@@ -2,11 +2,11 @@
 
 #include "client/cli/format.h"
 #include "client/cli/interrupt.h"
+#include "compiler/api/input_spec.h"
 
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -21,50 +21,7 @@ std::string beside(const std::string &output, const std::string &name) {
   return std::filesystem::path(output).replace_extension(extension);
 }
 
-absl::StatusOr<int64_t> parseDimension(std::string_view text) {
-  if (text == "?" || text == "-1")
-    return -1;
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", std::string(text), "' is no dimension; write a size, or ? where it varies"));
-  return value;
-}
-
-std::string withoutBlanks(std::string text) {
-  std::erase(text, ' ');
-  return text;
-}
-
 } // namespace
-
-absl::StatusOr<InputSpec> parseInputSpec(const std::string &given) {
-  std::string text = withoutBlanks(given);
-  size_t open = text.find('[');
-  size_t colon = text.substr(0, open).rfind(':');
-  bool named = colon != std::string::npos;
-  if (open == std::string::npos || !text.ends_with("]") || (named && colon == 0) ||
-      open == (named ? colon + 1 : 0))
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", given,
-        "' describes no input; write NAME:DTYPE[SHAPE], as in 'x:float32[?,3,224,224]'"));
-  InputSpec spec;
-  if (named)
-    spec.name = text.substr(0, colon);
-  size_t dtype = named ? colon + 1 : 0;
-  spec.dtype = text.substr(dtype, open - dtype);
-  std::string_view sizes = std::string_view(text).substr(open + 1, text.size() - open - 2);
-  while (!sizes.empty()) {
-    size_t comma = std::min(sizes.find(','), sizes.size());
-    absl::StatusOr<int64_t> size = parseDimension(sizes.substr(0, comma));
-    if (!size.ok())
-      return size.status();
-    spec.shape.push_back(*size);
-    sizes.remove_prefix(std::min(comma + 1, sizes.size()));
-  }
-  return spec;
-}
 
 void addRequestOptions(CLI::App &command, CompileArguments &arguments) {
   command.add_option(
@@ -88,9 +45,11 @@ void addRequestOptions(CLI::App &command, CompileArguments &arguments) {
       ->check(CLI::IsMember({"ids", "python"}))
       ->capture_default_str();
   command
-      .add_option("--input", arguments.inputs,
-                  "NAME:DTYPE[SHAPE] of an input, ? for a size that varies; for TorchScript, which "
-                  "does not say. Repeat it for each input")
+      .add_option(
+          "--input", arguments.inputs,
+          "An argument of a TorchScript model, which does not say: NAME:DTYPE[SHAPE], ? or a "
+          "name for a size that varies; int, float, bool; true, 3, 'text', none; lists [..], "
+          "tuples (..), dicts {KEY:..} of these. Without NAME: by position. Repeat it")
       ->allow_extra_args(false);
   command
       .add_option("--timeout", arguments.timeout,

@@ -20,7 +20,7 @@ struct CompileArguments {
   std::string locations = "ids";
   std::string entry = "main";
   std::vector<std::string> keepOps;
-  std::vector<std::string> inputs; // NAME:DTYPE[SHAPE]
+  std::vector<std::string> inputs; // compiler/api/input_spec.h
   double timeout = 0;              // seconds; 0: the server's
 
   absl::StatusOr<client::SubmitOptions> toSubmitOptions() const;
@@ -28,9 +28,6 @@ struct CompileArguments {
 
 // Adds all options of the command line but the model and `emit`.
 void addRequestOptions(CLI::App &command, CompileArguments &arguments);
-
-// "x:float32[1,?,224]"; the name may be missing.
-absl::StatusOr<InputSpec> parseInputSpec(const std::string &text);
 
 // Sends the model and asks for the compile.
 absl::StatusOr<client::Job> submit(client::Client &client, const client::ModelSource &model,

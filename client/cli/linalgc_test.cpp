@@ -274,17 +274,6 @@ TEST(CompareKeys, FindsTheFirstLine) {
   EXPECT_FALSE(compareKeys(one, other, "llvm").ok());
 }
 
-TEST(InputSpec, Parses) {
-  auto parse = [](const std::string &text) { return parseInputSpec(text); };
-  EXPECT_EQ(parse("x:float32[1,?]")->name, "x");
-  EXPECT_THAT(parse("x:float32[1,?]")->shape, ElementsAre(1, -1));
-  EXPECT_EQ(parse("int64[ 4 ]")->dtype, "int64");
-  EXPECT_THAT(parse("bool[]")->shape, IsEmpty());
-  for (const char *bad : {"", "x", "x:[1]", ":float32[1]", "float32[1", "float32[a]", "[1]",
-                          "float32[1,,2]", "float32[-3]"})
-    EXPECT_FALSE(parse(bad).ok()) << bad;
-}
-
 TEST(Format, WritesQuantities) {
   EXPECT_EQ(formatBytes(999), "999 B");
   EXPECT_EQ(formatBytes(1000), "1.00 kB");

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace linalgd {
@@ -44,12 +45,22 @@ std::optional<LocationsMode> parseLocationsMode(std::string_view name);
 std::string_view modelFormatName(ModelFormat format); // "detect" "pt2" "torchscript" "mlir"
 std::optional<ModelFormat> parseModelFormat(std::string_view name);
 
-// One tensor input of a model that does not carry its own signature (TorchScript).
+// What a model that does not carry its own signature (TorchScript) is called with: an argument, or
+// a part of one.
 struct InputSpec {
-  std::string name;  // optional
+  enum class Kind : uint8_t { Tensor, Int, Float, Bool, Constant, List, Tuple, Dict };
+  // Of an argument: the parameter that it is for, empty where it goes by position. Of a dict's
+  // item: the key.
+  std::string name;
   std::string dtype; // torch's name without the prefix: "float32", "int64", "bool", "bfloat16"
   std::vector<int64_t> shape; // -1: dynamic
+  Kind kind = Kind::Tensor;   // Int, Float, Bool: a number that each call gives
+  // Empty, or one for each size: the name of a dynamic one. Sizes of one name are equal.
+  std::vector<std::string> symbols;
+  std::variant<std::monostate, bool, int64_t, double, std::string> value; // of a constant
+  std::vector<InputSpec> items; // of a list, tuple or dict
 };
+inline constexpr size_t kMaxInputDepth = 32; // of containers in containers
 
 // Everything about a request that is part of the key.
 struct Options {

@@ -1,5 +1,6 @@
 // linalgd-compile: the compiler without a daemon, for work on the compiler itself.
 #include "compiler/api/compiler.h"
+#include "compiler/api/input_spec.h"
 
 #include "CLI/CLI.hpp"
 #include "llvm/ADT/SmallString.h"
@@ -98,24 +99,6 @@ private:
   SourceMap map_;
 };
 
-// "x:float32[1,3,?]"; the name and its colon may be left out.
-bool parseInput(llvm::StringRef text, InputSpec &spec) {
-  auto [head, sizes] = text.split('[');
-  auto [name, dtype] = head.contains(':') ? head.rsplit(':') : std::pair(llvm::StringRef(), head);
-  spec.name = name.str();
-  spec.dtype = dtype.str();
-  if (!sizes.consume_back("]"))
-    return false;
-  llvm::SmallVector<llvm::StringRef> parts;
-  sizes.split(parts, ',', -1, /*KeepEmpty=*/false);
-  for (llvm::StringRef part : parts)
-    if (part.trim() == "?")
-      spec.shape.push_back(-1);
-    else if (part.trim().getAsInteger(10, spec.shape.emplace_back()))
-      return false;
-  return true;
-}
-
 bool readArguments(Arguments &arguments) {
   Options &options = arguments.options;
   auto emit = parseStage(arguments.emit);
@@ -126,9 +109,12 @@ bool readArguments(Arguments &arguments) {
   options.emit = *emit;
   options.weights = *weights;
   options.locations = *locations;
-  for (const std::string &input : arguments.inputs)
-    if (!parseInput(input, options.inputs.emplace_back()))
-      return fail("an input is given as NAME:DTYPE[SIZES], not as " + input) == 0;
+  for (const std::string &input : arguments.inputs) {
+    absl::StatusOr<InputSpec> spec = parseInputSpec(input);
+    if (!spec.ok())
+      return fail(std::string(spec.status().message())) == 0;
+    options.inputs.push_back(*std::move(spec));
+  }
   return true;
 }
 
@@ -189,7 +175,8 @@ int main(int argc, char **argv) {
   app.add_option("--locations", arguments.locations, "ids or python");
   app.add_option("--keep-op", arguments.options.keepOps, "an op to pass through, aten.gelu");
   app.add_option("--entry", arguments.options.entry, "the function's name");
-  app.add_option("--input", arguments.inputs, "of a TorchScript file: NAME:DTYPE[SIZES]");
+  app.add_option("--input", arguments.inputs, "of a TorchScript file: NAME:DTYPE[SHAPE]")
+      ->allow_extra_args(false);
   app.add_option("--dump-stages", arguments.dumpStages, "a folder for each stage's text")
       ->check(CLI::ExistingDirectory);
   app.add_flag("--timing", arguments.timing, "print each stage's time");

@@ -1,94 +1,240 @@
-"""How many of torchvision's models come in as TorchScript: a table for scripted and traced modules.
+"""How many of torchvision's models come in as TorchScript, scripted and traced.
 
-    tests/bench/torchscript.py [--models NAME ...] [--timeout SECONDS]
+    tests/bench/torchscript.py [--models NAME ...] [--timeout SECONDS] [--write FILE]
 
-Each model has random weights and is compiled by `linalgd-compile` to `torch-raw` and to `torch`.
+Every model of `torchvision.models.list_models()` is built without a download, turned into TorchScript
+and compiled by `linalgd-compile` to `torch-raw` and `torch`. Prints a line a model as it goes, then the
+table; `--write docs/torchvision.md` writes that.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
+import multiprocessing
+import re
 import subprocess
 import tempfile
+import unittest.mock
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
 
 COMPILE = Path(__file__).resolve().parents[2] / "build" / "bin" / "linalgd-compile"
+FORMS = ("scripted", "traced")
 STAGES = ("torch-raw", "torch")
 
+_INTRODUCTION = """\
+# torchvision as TorchScript
 
-def shape_of(name: str) -> list[int]:
-    """The input of a model: an image, or a clip for the models of `torchvision.models.video`."""
-    module = torchvision.models.get_model_builder(name).__module__
-    if ".video" in module:
-        return [1, 3, 16, 224, 224]
-    return [1, 3, 299, 299] if name == "inception_v3" else [1, 3, 224, 224]
+Every model of `torchvision.models.list_models()` ({count} of them, torchvision {torchvision}, torch
+{torch}), by `torch.jit.script` and by `torch.jit.trace`, compiled to `torch-raw` and to `torch`.
+`tests/bench/torchscript.py --write docs/torchvision.md` writes this page.
+
+No weights are downloaded or even made: initialisers are left out while a model is built, and then each
+parameter becomes one number, expanded to the parameter's shape, so that the saved file of a model with
+600 million of them holds a few megabytes. `quantized_…` are built with `quantize=True`, weights and
+all. Detection models take a list of images, optical flow takes two, video a clip; all sizes are fixed.
+"–": PyTorch itself does not make TorchScript of the model in this form.
+"""
+
+
+@dataclass
+class Outcome:
+    """What became of a model in one form; `passed` are the stages that were reached."""
+
+    saved: bool
+    passed: set[str] = field(default_factory=set)
+    problem: str = ""
+
+    def cell(self, stage: str) -> str:
+        """Of the table."""
+        return "–" if not self.saved else "yes" if stage in self.passed else "no"
+
+
+def family(name: str) -> str:
+    """The package of torchvision that a model is from: "detection", …; "" for classification."""
+    parts = torchvision.models.get_model_builder(name).__module__.split(".")
+    return parts[2] if len(parts) > 3 else ""
+
+
+def build(name: str) -> torch.nn.Module:
+    """A model in evaluation mode, whose parameters share no memory to speak of."""
+    builder = torchvision.models.get_model_builder(name)
+    if family(name) == "quantization":
+        return torchvision.models.get_model(name, weights=None, quantize=True).eval()
+    known = inspect.signature(builder).parameters
+    options: dict[str, Any] = {"weights_backbone": None} if "weights_backbone" in known else {}
+    if name in ("googlenet", "inception_v3"):
+        options["init_weights"] = False
+    initialisers: dict[str, Any] = {
+        init: lambda tensor, *_, **__: tensor
+        for init in dir(torch.nn.init)
+        if init.endswith("_") and not init.startswith("_")
+    }
+    with unittest.mock.patch.multiple(torch.nn.init, **initialisers):
+        model = torchvision.models.get_model(name, weights=None, **options).eval()
+    for module in model.modules():
+        for key, parameter in module._parameters.items():
+            if parameter is not None:
+                value = torch.full((1,), 0.01, dtype=parameter.dtype).expand(parameter.shape)
+                module._parameters[key] = torch.nn.Parameter(value, requires_grad=False)
+    return model
+
+
+def example(name: str) -> tuple[Any, ...]:
+    """The arguments of a call."""
+    kind = family(name)
+    if kind == "video":
+        size = 112 if "18" in name else 224
+        return (torch.rand(1, 3, 16, size, size),)
+    if kind == "detection":
+        return ([torch.rand(3, 224, 224)],)
+    if kind == "optical_flow":
+        return torch.rand(1, 3, 128, 128), torch.rand(1, 3, 128, 128)
+    size = 299 if "inception" in name else 224
+    return (torch.rand(1, 3, size, size),)
+
+
+def described(value: Any) -> str:
+    """An argument as `linalgd-compile --input` takes it."""
+    if isinstance(value, list):
+        return f"[{','.join(map(described, value))}]"
+    return f"{str(value.dtype).removeprefix('torch.')}[{','.join(map(str, value.shape))}]"
 
 
 def save(name: str, form: str, path: Path) -> str:
     """Saves a model as TorchScript; what PyTorch says where it cannot, else an empty text."""
-    model = torchvision.models.get_model(name, weights=None).eval()
+    warnings.simplefilter("ignore")
     try:
-        if form == "scripted":
-            module = torch.jit.script(model)
-        else:
-            module = torch.jit.trace(model, torch.randn(shape_of(name)), strict=False, check_trace=False)
+        with torch.no_grad():
+            model = build(name)
+            if form == "scripted":
+                module = torch.jit.script(model)
+            else:
+                module = torch.jit.trace(model, example(name), strict=False, check_trace=False)
         torch.jit.save(module, path)
-    except (RuntimeError, torch.jit.Error, TypeError, ValueError) as error:
-        return f"torch: {str(error).strip().splitlines()[0]}"
+    except Exception as error:  # whatever a model's own code raises
+        lines = str(error).strip().splitlines() or [""]
+        return f"{type(error).__name__}: {lines[0]}"
     return ""
 
 
-def compile_to(stage: str, name: str, path: Path, timeout: float) -> str:
-    """Compiles; the first line of what is wrong, else an empty text."""
-    sizes = ",".join(map(str, shape_of(name)))
-    command: list[str | Path] = [
-        COMPILE,
-        path,
-        "--input",
-        f"x:float32[{sizes}]",
-        "--emit",
-        stage,
-        "-o",
-        path.with_suffix(".mlir"),
-    ]
+def in_child(function: Callable[..., str], *arguments: Any, timeout: float) -> str:
+    """What a function says in a process of its own, which ends after `timeout` seconds."""
+
+    def call(connection: Connection) -> None:
+        connection.send(function(*arguments))
+
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=call, args=(sender,))
+    child.start()
+    sender.close()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired:
-        return f"takes more than {timeout:g} s"
-    lines = done.stderr.strip().splitlines()
-    return "" if done.returncode == 0 else (lines or [f"exit code {done.returncode}"])[-1]
+        if not receiver.poll(timeout):
+            return f"takes more than {timeout:g} s"
+        return str(receiver.recv())
+    except EOFError:
+        return "the process died"
+    finally:
+        child.kill()
+        child.join()
+
+
+def measure(name: str, form: str, timeout: float) -> Outcome:
+    """Saves a model and compiles it."""
+    with tempfile.TemporaryDirectory(prefix="linalgd-bench-") as folder:
+        path = Path(folder) / "model.pt"
+        problem = in_child(save, name, form, path, timeout=timeout)
+        if problem:
+            return Outcome(False, problem=problem)
+        command: list[str | Path] = [COMPILE, path, "--emit", "torch", "-o", Path(folder) / "model.mlir"]
+        command += ["--dump-stages", folder]
+        for argument in example(name):
+            command += ["--input", described(argument)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            code, lines = 1, [f"takes more than {timeout:g} s"]
+        else:
+            code, lines = done.returncode, done.stderr.strip().splitlines()
+        if code == 0:
+            return Outcome(True, set(STAGES))
+        passed = {"torch-raw"} if (Path(folder) / "torch-raw.mlir").exists() else set()
+        # The summary; what libtorch says has several lines.
+        said = " ".join(lines).rpartition("linalgd-compile: ")[2]
+        return Outcome(True, passed, said.replace(folder, "") or f"exit code {code}")
+
+
+def rates(results: dict[str, dict[str, Outcome]]) -> list[str]:
+    """A sentence a form."""
+    sentences = []
+    for form in FORMS:
+        outcomes = [outcomes[form] for outcomes in results.values()]
+        saved = sum(outcome.saved for outcome in outcomes)
+        reached = [f"{sum(stage in o.passed for o in outcomes)} of {saved} to `{stage}`" for stage in STAGES]
+        sentences.append(f"{form.capitalize()}: {', '.join(reached)}.")
+    return sentences
+
+
+def problems(results: dict[str, dict[str, Outcome]], saved: bool) -> list[str]:
+    """The lines of a list of what went wrong, each with the models that it befell."""
+    found: dict[str, list[str]] = {}
+    for name, outcomes in results.items():
+        for form, outcome in outcomes.items():
+            if outcome.problem and outcome.saved == saved:
+                text = re.sub(r"\s+", " ", outcome.problem).replace("<", "&lt;")[:300]
+                found.setdefault(text, []).append(f"{name} ({form})")
+    return [f"- {', '.join(models)}: {text}" for text, models in found.items()]
+
+
+def page(results: dict[str, dict[str, Outcome]]) -> str:
+    """The document."""
+    lines = [
+        _INTRODUCTION.format(
+            count=len(results),
+            torch=torch.__version__.partition("+")[0],
+            torchvision=torchvision.__version__.partition("+")[0],
+        ),
+        *rates(results),
+        "",
+        "| model | scripted: `torch-raw` | `torch` | traced: `torch-raw` | `torch` |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, outcomes in results.items():
+        cells = [outcomes[form].cell(stage) for form in FORMS for stage in STAGES]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for heading, saved in (("What does not arrive", True), ("What PyTorch refuses", False)):
+        if found := problems(results, saved):
+            lines += ["", f"## {heading}", "", *found]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Prints the table, then the rates."""
+    """Measures the models and prints, or writes, the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", default=torchvision.models.list_models())
-    parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("--timeout", type=float, default=180, help="of each step of a model, seconds")
+    parser.add_argument("--write", type=Path, help="a file for the page")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    passed: dict[tuple[str, str], int] = {}
-    print("| model | form | torch-raw | torch | |\n| --- | --- | --- | --- | --- |")
+    results: dict[str, dict[str, Outcome]] = {}
     for name in options.models:
-        for form in ("scripted", "traced"):
-            with tempfile.TemporaryDirectory(prefix="linalgd-bench-") as folder:
-                path = Path(folder) / "model.pt"
-                problem = save(name, form, path)
-                cells = ["-", "-"]
-                if not problem:
-                    passed[form, "saved"] = passed.get((form, "saved"), 0) + 1
-                    for index, stage in enumerate(STAGES):
-                        failure = compile_to(stage, name, path, options.timeout)
-                        cells[index] = "no" if failure else "yes"
-                        passed[form, stage] = passed.get((form, stage), 0) + (not failure)
-                        problem = problem or failure
-            print(f"| {name} | {form} | {cells[0]} | {cells[1]} | {problem[:160]} |", flush=True)
-    for form in ("scripted", "traced"):
-        for stage in STAGES:
-            print(f"{form} to {stage}: {passed.get((form, stage), 0)} of {passed.get((form, 'saved'), 0)}")
+        results[name] = {}
+        for form in FORMS:
+            outcome = results[name][form] = measure(name, form, options.timeout)
+            cells = " ".join(f"{stage}: {outcome.cell(stage)}" for stage in STAGES)
+            print(f"{name} {form}: {cells} {outcome.problem[:200]}", flush=True)
+    if options.write:
+        options.write.write_text(page(results))
+    else:
+        print(page(results))
 
 
 if __name__ == "__main__":

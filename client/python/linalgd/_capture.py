@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from linalgd import _blobs
 from linalgd.errors import CaptureError, Diagnostic, InputError, SourceLocation
+from linalgd.executable import TensorSpec
 from linalgd.v1 import compile_pb2
 
 # What PyTorch's text contains, and what its user can do; the first that fits.
@@ -61,11 +62,10 @@ def source_of(
 
     Args:
         model: a path, an nn.Module (an fx.GraphModule is one), another callable, an
-            ExportedProgram or a traced ScriptModule.
+            ExportedProgram or a ScriptModule.
         args: example inputs; needed for modules, callables and TorchScript.
         kwargs: example keyword inputs.
-        dynamic_shapes: as torch.export.export takes it; for TorchScript, a tuple with one
-            mapping of dimensions (or None) an input.
+        dynamic_shapes: as torch.export.export takes it; for TorchScript, by position.
         memo: digests of files that were seen before.
 
     Raises:
@@ -93,7 +93,7 @@ def source_of(
 def _unknown_model(model: Any) -> InputError:
     return InputError(
         "model must be the path of a .pt2, .pt or .mlir file, an nn.Module or another callable, an "
-        f"ExportedProgram or a traced ScriptModule, not {_name(model)}"
+        f"ExportedProgram or a ScriptModule, not {_name(model)}"
     )
 
 
@@ -219,44 +219,140 @@ def _user_line(text: str) -> SourceLocation | None:
 def input_specs(
     args: Sequence[Any], kwargs: Mapping[str, Any], dynamic_shapes: Any
 ) -> list[compile_pb2.InputSpec]:
-    """The specs of a TorchScript module's inputs, from example tensors (torch's or numpy's).
+    """What a TorchScript module is called with, from examples or `TensorSpec`s.
+
+    Args:
+        args: tensors (torch's, numpy's, …), numbers, strings, None, `TensorSpec`s, and lists, tuples
+            and dicts of these. Numbers, strings and None become part of what is compiled, unless
+            dynamic_shapes says of a number that it varies.
+        kwargs: the same, by name.
+        dynamic_shapes: by position, those of kwargs last; or by name, of kwargs only.
 
     Raises:
-        InputError: an input is no tensor, or dynamic_shapes has another form.
+        InputError: an input is none of these, or dynamic_shapes has another form.
     """
-    dynamic = _dynamic_dims(args, kwargs, dynamic_shapes)
-    named = [("", value) for value in args] + list(kwargs.items())
-    specs = []
-    for index, (name, value) in enumerate(named):
-        shown = name or str(index)
-        if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-            raise InputError(
-                f"input {shown} of a TorchScript model must be a tensor, not {type(value).__name__}"
-            )
-        shape = [int(size) for size in value.shape]
-        for dim in dynamic[index]:
-            if not -len(shape) <= dim < len(shape):
-                raise InputError(f"dynamic_shapes: input {shown} has no dimension {dim}")
-            shape[dim] = -1
-        dtype = str(value.dtype).removeprefix("torch.")
-        specs.append(compile_pb2.InputSpec(name=name, dtype=dtype, shape=shape))
+    count = len(args) + len(kwargs)
+    shapes: list[Any] = [None] * count
+    if isinstance(dynamic_shapes, Mapping):
+        if set(dynamic_shapes) - set(kwargs):
+            raise InputError("dynamic_shapes of TorchScript inputs goes by position: pass a tuple")
+        shapes[len(args) :] = [dynamic_shapes.get(name) for name in kwargs]
+    elif dynamic_shapes is not None:
+        shapes = list(dynamic_shapes)
+        if len(shapes) != count:
+            raise InputError(f"dynamic_shapes has {len(shapes)} entries for {count} inputs")
+    specs = [_spec(value, shapes[i], str(i)) for i, value in enumerate(args)]
+    for (name, value), shape in zip(kwargs.items(), shapes[len(args) :], strict=True):
+        spec = _spec(value, shape, name)
+        spec.name = name
+        specs.append(spec)
     return specs
 
 
-def _dynamic_dims(args: Sequence[Any], kwargs: Mapping[str, Any], dynamic_shapes: Any) -> list[list[int]]:
-    count = len(args) + len(kwargs)
-    if dynamic_shapes is None:
-        return [[] for _ in range(count)]
-    if isinstance(dynamic_shapes, Mapping):
-        given = [None] * len(args) + [dynamic_shapes.get(name) for name in kwargs]
-        if set(dynamic_shapes) - set(kwargs):
-            raise InputError("dynamic_shapes of TorchScript inputs goes by position: pass a tuple")
-    else:
-        given = list(dynamic_shapes)
-        if len(given) != count:
-            raise InputError(f"dynamic_shapes has {len(given)} entries for {count} inputs")
-    result = []
-    for entry in given:
-        dims: Mapping[int, Any] = entry if isinstance(entry, Mapping) else dict(enumerate(entry or ()))
-        result.append([dim for dim, size in dims.items() if size is not None])
+def _spec(value: Any, dynamic: Any, path: str) -> compile_pb2.InputSpec:
+    if isinstance(value, TensorSpec):
+        return _from_tensor_spec(value, path)
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return _from_example(value, dynamic, path)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return _from_plain(value, dynamic)
+    if isinstance(value, Mapping):
+        return _from_dict(value, dynamic, path)
+    if isinstance(value, (list, tuple)):
+        shapes = _children(dynamic, len(value), path)
+        items = [_spec(item, shapes[i], f"{path}[{i}]") for i, item in enumerate(value)]
+        is_tuple = isinstance(value, tuple)
+        kind = compile_pb2.INPUT_KIND_TUPLE if is_tuple else compile_pb2.INPUT_KIND_LIST
+        return compile_pb2.InputSpec(kind=kind, items=items)
+    raise InputError(
+        f"input {path} of a TorchScript model must be a tensor, a TensorSpec, a number, a string, None, or a "
+        f"list, tuple or dict of these, not {type(value).__name__}"
+    )
+
+
+def _from_plain(value: bool | int | float | str | None, dynamic: Any) -> compile_pb2.InputSpec:
+    field = ""
+    for known, name in ((bool, "bool"), (int, "int"), (float, "float"), (str, "string")):
+        if isinstance(value, known):
+            field = name
+            break
+    if field in _NUMBERS and _symbol_of(dynamic) is not None:
+        return compile_pb2.InputSpec(kind=_NUMBERS[field])
+    values: dict[str, Any] = {f"{field}_value": value} if field else {}
+    return compile_pb2.InputSpec(kind=compile_pb2.INPUT_KIND_CONSTANT, **values)
+
+
+def _from_dict(value: Mapping[Any, Any], dynamic: Any, path: str) -> compile_pb2.InputSpec:
+    unknown = [key for key in value if not isinstance(key, str)]
+    if unknown:
+        raise InputError(f"input {path}: the keys of a dict must be strings, not {unknown[0]!r}")
+    if dynamic is not None and (not isinstance(dynamic, Mapping) or set(dynamic) - set(value)):
+        raise InputError(f"dynamic_shapes: input {path} is a dict with the keys {list(value)}")
+    result = compile_pb2.InputSpec(kind=compile_pb2.INPUT_KIND_DICT)
+    for key, item in value.items():
+        spec = _spec(item, (dynamic or {}).get(key), f"{path}[{key!r}]")
+        spec.name = key
+        result.items.append(spec)
     return result
+
+
+def _from_example(value: Any, dynamic: Any, path: str) -> compile_pb2.InputSpec:
+    sizes: list[int | str] = [int(size) for size in value.shape]
+    dims: Mapping[int, Any] = dynamic if isinstance(dynamic, Mapping) else dict(enumerate(dynamic or ()))
+    for dim, entry in dims.items():
+        if not isinstance(dim, int) or not -len(sizes) <= dim < len(sizes):
+            raise InputError(f"dynamic_shapes: input {path} has no dimension {dim}")
+        symbol = _symbol_of(entry)
+        if symbol is not None:
+            sizes[dim] = symbol or -1
+    return _tensor(str(value.dtype).removeprefix("torch."), sizes)
+
+
+def _from_tensor_spec(value: TensorSpec, path: str) -> compile_pb2.InputSpec:
+    if value.kind in _NUMBERS:
+        return compile_pb2.InputSpec(kind=_NUMBERS[value.kind])
+    if value.kind != "tensor":
+        raise InputError(f"input {path}: a TensorSpec of kind {value.kind!r} describes no input")
+    if not value.dtype:
+        raise InputError(f"input {path}: a TensorSpec of a tensor has a dtype")
+    return _tensor(value.dtype, value.shape)
+
+
+def _tensor(dtype: str, sizes: Sequence[int | str]) -> compile_pb2.InputSpec:
+    symbols = [size if isinstance(size, str) else "" for size in sizes]
+    return compile_pb2.InputSpec(
+        dtype=dtype,
+        shape=[-1 if isinstance(size, str) else size for size in sizes],
+        symbols=symbols if any(symbols) else [],
+    )
+
+
+def _children(dynamic: Any, count: int, path: str) -> list[Any]:
+    """The entries of dynamic_shapes for the items of a list or tuple."""
+    if dynamic is None:
+        return [None] * count
+    if not isinstance(dynamic, (list, tuple)) or len(dynamic) != count:
+        raise InputError(f"dynamic_shapes: input {path} has {count} items")
+    return list(dynamic)
+
+
+def _symbol_of(entry: Any) -> str | None:
+    """The name of a size that varies, empty where it has none; None for one that does not vary."""
+    if entry is None or isinstance(entry, int):
+        return None
+    if isinstance(entry, str):
+        return entry
+    hint = getattr(entry, "type", None)
+    if hint is not None:  # Dim.AUTO, Dim.DYNAMIC, Dim.STATIC
+        return None if getattr(hint, "name", "") == "STATIC" else ""
+    name = getattr(entry, "__name__", "")
+    if not name.isidentifier():
+        raise InputError(f"dynamic_shapes: {entry} is no plain dimension, which TorchScript inputs take")
+    return str(name)
+
+
+_NUMBERS = {
+    "int": compile_pb2.INPUT_KIND_INT,
+    "float": compile_pb2.INPUT_KIND_FLOAT,
+    "bool": compile_pb2.INPUT_KIND_BOOL,
+}

@@ -145,15 +145,17 @@ class Client:
 
         Args:
             model: the path of a .pt2, .pt or .mlir file, an nn.Module (an fx.GraphModule is one) or
-                another callable, exported here by torch.export, an ExportedProgram, or a traced
+                another callable, exported here by torch.export, an ExportedProgram, or a
                 ScriptModule. A module on the meta device compiles without weights: the
                 executable asks for them by name (`Executable.unbound`, `bind`).
             args: example inputs. Modules, callables and TorchScript need them; files with a
-                signature don't.
+                signature don't. Of TorchScript, they are tensors or `TensorSpec`s, numbers, strings
+                and None, which are fixed, and lists, tuples and dicts of these.
             kwargs: example keyword inputs.
             emit: "torch-raw", "torch", "linalg", "llvm", "executable", or what `explain` and
                 `explain_key` ask for: "report", "key".
-            dynamic_shapes: which sizes vary, as torch.export.export takes it.
+            dynamic_shapes: which sizes vary, as torch.export.export takes it; of TorchScript, by
+                position. Sizes of one name (a string, or torch.export.Dim) are equal.
             target: "x86-64-v2", "x86-64-v3", "x86-64-v4" or "triple:cpu:features"; None: the
                 server's default.
             weights: "embed" (in the executable; text names slots), "external" (beside it, as

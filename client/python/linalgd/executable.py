@@ -25,17 +25,21 @@ _SCALARS = {"int": "int64", "float": "float64", "bool": "bool"}
 class TensorSpec:
     """An input, an output or a written buffer of a model.
 
+    As an input of `Client.submit`, it stands for a tensor (or a number that each call gives) of a
+    TorchScript model: `TensorSpec(dtype="float32", shape=(-1, 3))`, `TensorSpec(kind="int")`.
+
     Attributes:
         name: of an input or buffer, else "".
         kind: "tensor", "int", "float", "bool", "constant" (its value was fixed when the model was
             exported) or "input" (an output that is the input number `value`).
         dtype: "float32", …; "" for constants.
-        shape: sizes; a string is a symbol, or an expression of symbols, of the signature.
+        shape: sizes; a string is a symbol, or an expression of symbols, of the signature. Of an
+            input to submit: a name for a size that varies, or -1.
         value: of a constant.
     """
 
-    name: str
-    kind: str
+    name: str = ""
+    kind: str = "tensor"
     dtype: str = ""
     shape: tuple[int | str, ...] = ()
     value: Any = None

@@ -13,6 +13,7 @@ import torch
 
 import linalgd
 from fake_server import FakeServer
+from linalgd import _capture
 from linalgd.v1 import compile_pb2
 
 
@@ -89,18 +90,52 @@ def test_saved_program(server: FakeServer, client: linalgd.Client, tmp_path: Pat
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_traced_module(server: FakeServer, client: linalgd.Client, tmp_path: Path) -> None:
     traced = torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(4, 3))
-    expected = [compile_pb2.InputSpec(dtype="float32", shape=[-1, 3])]
+    expected = [compile_pb2.InputSpec(dtype="float32", shape=[-1, 3], symbols=["batch", ""])]
     client.submit(traced, (torch.ones(4, 3),), dynamic_shapes=({0: "batch"},))
     (data,) = sent(server).values()
     assert zipfile.is_zipfile(io.BytesIO(data))
     assert list(server.requests[-1].options.inputs) == expected
     traced.save(str(tmp_path / "model.pt"))
-    client.submit(tmp_path / "model.pt", (np.ones((4, 3), np.float32),), dynamic_shapes=([0, None],))
+    client.submit(tmp_path / "model.pt", (np.ones((4, 3), np.float32),), dynamic_shapes=(["batch", None],))
     assert list(server.requests[-1].options.inputs) == expected
     with pytest.raises(linalgd.InputError, match="input 0 of a TorchScript model must be a tensor"):
-        client.submit(traced, (3,))
+        client.submit(traced, ({1},))
     with pytest.raises(linalgd.InputError, match="2 entries for 1 inputs"):
         client.submit(traced, (torch.ones(4, 3),), dynamic_shapes=(None, None))
+
+
+def test_structured_inputs() -> None:
+    image = np.ones((3, 8, 8), np.float32)
+    batch = torch.export.Dim("batch")
+    args = ([image, image], (image, None), {"n": 3, "flag": True}, 2.5, "mode", 7)
+    shapes = ([{1: batch}, {1: batch, 2: torch.export.Dim.AUTO}], None, {"n": "any"}, None, None, 3)
+    specs = _capture.input_specs(args, {"other": linalgd.TensorSpec(kind="float")}, (*shapes, None))
+    images, pair, options, scale, mode, count, other = specs
+    assert images.kind == compile_pb2.INPUT_KIND_LIST
+    assert [list(item.shape) for item in images.items] == [[3, -1, 8], [3, -1, -1]]
+    assert list(images.items[1].symbols) == ["", "batch", ""]
+    assert pair.kind == compile_pb2.INPUT_KIND_TUPLE
+    assert pair.items[1] == compile_pb2.InputSpec(kind=compile_pb2.INPUT_KIND_CONSTANT)
+    assert [item.name for item in options.items] == ["n", "flag"]
+    assert options.items[0].kind == compile_pb2.INPUT_KIND_INT
+    assert options.items[1].bool_value
+    assert (scale.float_value, mode.string_value, count.int_value) == (2.5, "mode", 7)
+    assert (other.name, other.kind) == ("other", compile_pb2.INPUT_KIND_FLOAT)
+    (spec,) = _capture.input_specs((linalgd.TensorSpec(dtype="int64", shape=(-1, "n", 3)),), {}, None)
+    assert spec == compile_pb2.InputSpec(dtype="int64", shape=[-1, -1, 3], symbols=["", "n", ""])
+    for wrong, text in (
+        (({1: image},), "keys of a dict must be strings, not 1"),
+        ((linalgd.TensorSpec(shape=(3,)),), "has a dtype"),
+    ):
+        with pytest.raises(linalgd.InputError, match=text):
+            _capture.input_specs(wrong, {}, None)
+    for dynamic, text in (
+        (([None],), "input 0 has 2 items"),
+        (([{3: "x"}, None],), "has no dimension 3"),
+        (([{0: 2 * batch}, None],), "is no plain dimension"),
+    ):
+        with pytest.raises(linalgd.InputError, match=text):
+            _capture.input_specs(([image, image],), {}, dynamic)
 
 
 def test_capture_error_keeps_pytorchs_text(server: FakeServer, client: linalgd.Client) -> None:

@@ -2,6 +2,7 @@
 
 #include "compiler/import/pt2_weights.h"
 #include "compiler/import/source_map.h"
+#include "compiler/import/torchscript/inputs.h"
 #include "compiler/import/torchscript/torchscript.h"
 #include "compiler/import/torchscript/types.h"
 
@@ -34,18 +35,6 @@ SourceLocation tracedUserFrame(const std::string &stack) {
     return location;
   }
   return {};
-}
-
-// "x.1" as the exporter's Python wrote it: "x".
-std::string inputName(const jit::Value &value, size_t index) {
-  std::string name = value.hasDebugName() ? value.debugName() : "";
-  size_t dot = name.rfind('.');
-  if (dot != std::string::npos &&
-      name.find_first_not_of("0123456789", dot + 1) == std::string::npos)
-    name.resize(dot);
-  if (name.empty() || name.find_first_not_of("0123456789") == std::string::npos)
-    name = "input" + std::to_string(index);
-  return name;
 }
 
 // Whether the program writes to a list or dict: it is then an object, not just its elements.
@@ -98,58 +87,19 @@ absl::StatusOr<Graph> GraphReader::read() {
 }
 
 absl::Status GraphReader::readInputs(const jit::Graph &graph) {
-  size_t count = graph.inputs().size() - 1; // the first one is the module
   Binding &self = bindings_[graph.inputs()[0]];
   self.isModule = true;
   self.object = file_.module()._ivalue();
-  if (options_.inputs.size() != count)
-    return absl::InvalidArgumentError(
-        "the TorchScript module takes " + std::to_string(count) +
-        " inputs, and the request describes " + std::to_string(options_.inputs.size()) +
-        "; TorchScript keeps no shapes, so give each input's dtype and shape");
-  std::vector<std::string> children;
-  for (size_t i = 0; i < count; ++i) {
-    const jit::Value *value = graph.inputs()[i + 1];
-    const InputSpec &spec = options_.inputs[i];
-    GraphInput input;
-    input.name = spec.name.empty() ? inputName(*value, i) : spec.name;
-    if (value->type()->kind() != c10::TypeKind::TensorType)
-      return absl::UnimplementedError("input '" + input.name + "' is a " + value->type()->str() +
-                                      "; linalgd takes traced modules whose inputs are tensors");
-    absl::StatusOr<GraphType> type = inputType(spec);
-    if (!type.ok())
-      return absl::InvalidArgumentError("input '" + input.name +
-                                        "': " + std::string(type.status().message()));
-    input.value = graph_.addValue(*std::move(type));
-    bind(value, Argument{*input.value});
-    graph_.inputs.push_back(std::move(input));
-    children.push_back(leafSpec());
-  }
-  graph_.inSpec = treeSpec(tupleSpec({tupleSpec(children), dictSpec({}, {})}));
+  auto constantOf = [this](const c10::IValue &value, const std::string &name) {
+    return constant(value, name, GraphInput::Kind::TensorConstant);
+  };
+  const c10::FunctionSchema &forward = file_.module().get_method("forward").function().getSchema();
+  auto arguments = linalgd::readInputs(forward, options_.inputs, constantOf, graph_);
+  if (!arguments.ok())
+    return arguments.status();
+  for (size_t i = 0; i < arguments->size(); ++i)
+    bind(graph.inputs()[i + 1], (*arguments)[i]);
   return absl::OkStatus();
-}
-
-absl::StatusOr<GraphType> GraphReader::inputType(const InputSpec &spec) {
-  std::optional<DType> dtype = parseDType(spec.dtype);
-  if (!dtype)
-    return absl::InvalidArgumentError("unknown dtype '" + spec.dtype + "'");
-  TensorType type;
-  type.dtype = dtype;
-  for (int64_t size : spec.shape) {
-    if (size < -1)
-      return absl::InvalidArgumentError("size " + std::to_string(size) +
-                                        " is negative; -1 means dynamic");
-    if (size >= 0) {
-      type.sizes.emplace_back(size);
-      continue;
-    }
-    Expression symbol;
-    symbol.kind = Expression::Kind::Symbol;
-    symbol.symbol = static_cast<uint32_t>(graph_.symbols.size());
-    graph_.symbols.push_back({"s" + std::to_string(graph_.symbols.size()), 0, std::nullopt});
-    type.sizes.emplace_back(std::make_shared<const Expression>(std::move(symbol)));
-  }
-  return GraphType::of(std::move(type));
 }
 
 absl::Status GraphReader::readNodes(const jit::Block &block) {
@@ -191,6 +141,10 @@ absl::Status GraphReader::readNode(const jit::Node &node) {
   case c10::prim::unchecked_cast:
     readCast(node);
     return absl::OkStatus();
+  case c10::aten::__getitem__:
+    if (readDictItem(node))
+      return absl::OkStatus();
+    return readOperator(node);
   default:
     return readOperator(node);
   }
@@ -259,6 +213,19 @@ void GraphReader::readDict(const jit::Node &node) {
     dict.items.push_back(argument(node.inputs()[i + 1]));
   }
   bind(node.output(), Argument{std::move(dict)});
+}
+
+// An item of a dict that is known, such as an input; false where it is not.
+bool GraphReader::readDictItem(const jit::Node &node) {
+  const auto *dict = std::get_if<ArgumentDict>(&argument(node.inputs()[0]).value);
+  const auto *key = std::get_if<std::string>(&argument(node.inputs()[1]).value);
+  if (!dict || !key)
+    return false;
+  auto found = llvm::find(dict->keys, *key);
+  if (found == dict->keys.end())
+    return false;
+  bind(node.output(), Argument(dict->items[static_cast<size_t>(found - dict->keys.begin())]));
+  return true;
 }
 
 absl::Status GraphReader::readOperator(const jit::Node &node) {

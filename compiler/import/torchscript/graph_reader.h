@@ -31,7 +31,6 @@ private:
   };
 
   absl::Status readInputs(const torch::jit::Graph &graph);
-  absl::StatusOr<GraphType> inputType(const InputSpec &spec);
   absl::Status readNodes(const torch::jit::Block &block);
   absl::Status readNode(const torch::jit::Node &node);
   absl::Status readConstant(const torch::jit::Node &node);
@@ -48,6 +47,7 @@ private:
 
   void readList(const torch::jit::Node &node);
   void readDict(const torch::jit::Node &node);
+  bool readDictItem(const torch::jit::Node &node);
   absl::Status readOutputs(const torch::jit::Graph &graph);
 
   absl::StatusOr<Argument> weight(const at::Tensor &tensor, const std::string &slot,

@@ -2,6 +2,7 @@
 
 #include "compiler/import/pickle.h"
 #include "compiler/import/text.h"
+#include "compiler/import/torchscript/known_ops.h"
 
 #include "llvm/ADT/StringRef.h"
 
@@ -90,6 +91,7 @@ absl::StatusOr<TorchScriptFile> TorchScriptFile::load(std::shared_ptr<const Mapp
   try {
     if (absl::Status status = checkPickles(reader); !status.ok())
       return status;
+    registerKnownOps();
     torch::jit::Module module = torch::jit::load(reader, c10::kCPU);
     return TorchScriptFile(std::move(module), reader);
   } catch (const c10::Error &error) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import torch
@@ -45,6 +45,24 @@ class Remembers(nn.Module):
             step += 1
             memory = torch.ones(self.size)
         assert memory.sum() > 0, "there is nothing to remember"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+
+class Hoards(nn.Module):
+    """Asks for a bit more memory and a bit more, when it is loaded."""
+
+    @torch.jit.export  # type: ignore[untyped-decorator]
+    def __getstate__(self) -> bool:
+        return self.training
+
+    @torch.jit.export  # type: ignore[untyped-decorator]
+    def __setstate__(self, state: bool) -> None:
+        self.training = state
+        memory = [torch.ones(1 << 20)]
+        while len(memory) > 0:  # or else libtorch finds that nobody needs it
+            memory.append(torch.empty(1 << 22))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + 1
@@ -118,6 +136,20 @@ def test_torchscript_that_needs_too_much_memory(client: linalgd.Client, tmp_path
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("worker_restarts", [1])
+def test_torchscript_that_hoards_memory(client: linalgd.Client, good: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hoards.pt"
+    torch.jit.save(torch.jit.script(Hoards()), path)
+    job = client.submit(path, args=(X,))
+    # Meanwhile, others are served.
+    assert client.submit(good, entry="beside").result(timeout=DEADLINE).text()
+    with pytest.raises(linalgd.CompileError) as caught:
+        job.result(timeout=DEADLINE)
+    assert caught.value.code == "RESOURCE_EXHAUSTED"
+    assert caught.value.diagnostics[-1].code == "worker-memory"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("worker_restarts", [1])
 def test_torchscript_that_does_not_end(client: linalgd.Client, good: Path, tmp_path: Path) -> None:
     path = script(1, 1 << 60, tmp_path / "endless.pt")
     job = client.submit(path, args=(X,), timeout=1.5)
@@ -129,21 +161,57 @@ def test_torchscript_that_does_not_end(client: linalgd.Client, good: Path, tmp_p
     assert caught.value.diagnostics[-1].code == "worker-timeout"
 
 
+class Structured(nn.Module):
+    def forward(
+        self,
+        images: list[torch.Tensor],
+        options: dict[str, torch.Tensor],
+        mask: Optional[torch.Tensor] = None,  # noqa: UP045 (TorchScript)
+        scale: float = 1.0,
+    ) -> torch.Tensor:
+        y = images[0] * options["gain"] * scale
+        return y if mask is None else y * mask
+
+
+TAKES = (
+    r"the module's forward takes images \(List\[Tensor\]\), options \(Dict\[str, Tensor\]\), "
+    r"mask \(Optional\[Tensor\], may be left out\), scale \(float, may be left out\), and the request gives "
+)
+GAIN = {"gain": X}
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize(
-    ("args", "pattern"),
+    ("args", "kwargs", "pattern"),
     [
-        ((), r"input"),
-        ((X, X), r"input"),
-        ((torch.ones(3, 5),), r"the weight does not go with the input's last dimension"),
+        ((), {}, rf"argument 'images' is missing; {TAKES}nothing"),
+        (([X],), {}, rf"argument 'options' is missing; {TAKES}\[float32\[3,4\]\]"),
+        (([X], GAIN, None, 1.0, X), {}, rf"more than 4 positional arguments; {TAKES}"),
+        (([X], GAIN), {"masks": X}, rf"no argument 'masks'; {TAKES}"),
+        (([X], GAIN), {"images": [X]}, rf"argument 'images' is given twice; {TAKES}"),
+        ((X, GAIN), {}, r"'images' is List\[Tensor\] in .* gives a tensor float32\[3,4\]"),
+        (([X, 3], GAIN), {}, r"'images\[1\]' is Tensor in .* gives the value 3"),
+        (([X], {"gain": [X]}), {}, r"'options\['gain'\]' is Tensor in .* gives a list"),
+        (([X], GAIN), {"scale": "big"}, r"'scale' is float in .* gives the value 'big'"),
+        (([X], GAIN), {"scale": linalgd.TensorSpec(kind="int")}, r"'scale' is float in .* gives an int"),
+        (([X], GAIN), {"mask": (X,)}, r"'mask' is Tensor in .* gives a tuple"),
     ],
 )
 def test_inputs_that_torchscript_does_not_take(
-    client: linalgd.Client, tmp_path: Path, args: Any, pattern: str
+    client: linalgd.Client, tmp_path: Path, args: Any, kwargs: Any, pattern: str
 ) -> None:
     path = tmp_path / "model.pt"
+    torch.jit.save(torch.jit.script(Structured()), path)
+    rejected(client, path, pattern, args=args, kwargs=kwargs)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_sizes_that_torchscript_does_not_take(client: linalgd.Client, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
     path.write_bytes(torchscript())
-    rejected(client, path, pattern, args=args)
+    rejected(
+        client, path, r"the weight does not go with the input's last dimension", args=(torch.ones(3, 5),)
+    )
 
 
 class Attends(nn.Module):
