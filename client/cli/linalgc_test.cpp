@@ -106,7 +106,7 @@ TEST_F(LinalgcTest, SendsItsOptions) {
   succeed("model.mlir", "");
   Result result = run("compile net.pt2 -o - --emit torch --target x86-64-v4 --keep-op aten.gelu "
                       "--keep-op aten.silu --entry f --locations python --timeout 1.5 "
-                      "--input 'x:float32[?, 3]' --input 'int64[]'");
+                      "--input '[int64[], (int, none)]' --input 'x:float32[?, 3]'");
   EXPECT_EQ(result.code, kOk) << result.err;
   const v1::SubmitRequest &request = server.submits.back();
   EXPECT_EQ(request.label(), "net.pt2");
@@ -117,9 +117,12 @@ TEST_F(LinalgcTest, SendsItsOptions) {
   EXPECT_EQ(options.entry(), "f");
   EXPECT_THAT(options.keep_ops(), ElementsAre("aten.gelu", "aten.silu"));
   EXPECT_EQ(options.locations(), v1::LOCATIONS_MODE_PYTHON);
-  EXPECT_EQ(options.inputs(0).name(), "x");
-  EXPECT_THAT(options.inputs(0).shape(), ElementsAre(-1, 3));
-  EXPECT_EQ(options.inputs(1).dtype(), "int64");
+  EXPECT_EQ(options.inputs(0).kind(), v1::INPUT_KIND_LIST);
+  EXPECT_EQ(options.inputs(0).items(0).dtype(), "int64");
+  EXPECT_EQ(options.inputs(0).items(1).items(0).kind(), v1::INPUT_KIND_INT);
+  EXPECT_EQ(options.inputs(0).items(1).items(1).value_case(), v1::InputSpec::VALUE_NOT_SET);
+  EXPECT_EQ(options.inputs(1).name(), "x");
+  EXPECT_THAT(options.inputs(1).shape(), ElementsAre(-1, 3));
 }
 
 TEST_F(LinalgcTest, WritesTextToStandardOutput) {
