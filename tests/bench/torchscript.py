@@ -1,16 +1,20 @@
 """How many of torchvision's models come in as TorchScript, scripted and traced.
 
-    tests/bench/torchscript.py [--models NAME ...] [--timeout SECONDS] [--write FILE]
+    tests/bench/torchscript.py [--models NAME ...] [--timeout SECONDS] [--state FILE [--retry]] [--write FILE]
 
 Every model of `torchvision.models.list_models()` is built without a download, turned into TorchScript
 and compiled by `linalgd-compile` to `torch-raw` and `torch`. Prints a line a model as it goes, then the
-table; `--write docs/torchvision.md` writes that.
+table; `--write docs/torchvision.md` writes that. All of it takes an hour: with `--state`, a run that was
+interrupted goes on, and `--retry` measures only what did not arrive.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import inspect
+import itertools
+import json
 import multiprocessing
 import re
 import subprocess
@@ -33,7 +37,7 @@ STAGES = ("torch-raw", "torch")
 _INTRODUCTION = """\
 # torchvision as TorchScript
 
-Every model of `torchvision.models.list_models()` ({count} of them, torchvision {torchvision}, torch
+{count} of the {total} models of `torchvision.models.list_models()` (torchvision {torchvision}, torch
 {torch}), by `torch.jit.script` and by `torch.jit.trace`, compiled to `torch-raw` and to `torch`.
 `tests/bench/torchscript.py --write docs/torchvision.md` writes this page.
 
@@ -50,12 +54,15 @@ class Outcome:
     """What became of a model in one form; `passed` are the stages that were reached."""
 
     saved: bool
-    passed: set[str] = field(default_factory=set)
+    passed: list[str] = field(default_factory=list)
     problem: str = ""
 
     def cell(self, stage: str) -> str:
         """Of the table."""
         return "–" if not self.saved else "yes" if stage in self.passed else "no"
+
+
+Results = dict[str, dict[str, Outcome]]  # by model, then by form
 
 
 def family(name: str) -> str:
@@ -166,14 +173,14 @@ def measure(name: str, form: str, timeout: float) -> Outcome:
         else:
             code, lines = done.returncode, done.stderr.strip().splitlines()
         if code == 0:
-            return Outcome(True, set(STAGES))
-        passed = {"torch-raw"} if (Path(folder) / "torch-raw.mlir").exists() else set()
+            return Outcome(True, list(STAGES))
+        passed = ["torch-raw"] if (Path(folder) / "torch-raw.mlir").exists() else []
         # The summary; what libtorch says has several lines.
         said = " ".join(lines).rpartition("linalgd-compile: ")[2]
         return Outcome(True, passed, said.replace(folder, "") or f"exit code {code}")
 
 
-def rates(results: dict[str, dict[str, Outcome]]) -> list[str]:
+def rates(results: Results) -> list[str]:
     """A sentence a form."""
     sentences = []
     for form in FORMS:
@@ -184,7 +191,7 @@ def rates(results: dict[str, dict[str, Outcome]]) -> list[str]:
     return sentences
 
 
-def problems(results: dict[str, dict[str, Outcome]], saved: bool) -> list[str]:
+def problems(results: Results, saved: bool) -> list[str]:
     """The lines of a list of what went wrong, each with the models that it befell."""
     found: dict[str, list[str]] = {}
     for name, outcomes in results.items():
@@ -195,11 +202,12 @@ def problems(results: dict[str, dict[str, Outcome]], saved: bool) -> list[str]:
     return [f"- {', '.join(models)}: {text}" for text, models in found.items()]
 
 
-def page(results: dict[str, dict[str, Outcome]]) -> str:
+def page(results: Results) -> str:
     """The document."""
     lines = [
         _INTRODUCTION.format(
             count=len(results),
+            total=len(torchvision.models.list_models()),
             torch=torch.__version__.partition("+")[0],
             torchvision=torchvision.__version__.partition("+")[0],
         ),
@@ -217,20 +225,37 @@ def page(results: dict[str, dict[str, Outcome]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def read_state(path: Path | None) -> Results:
+    """What earlier runs found."""
+    if path is None or not path.exists():
+        return {}
+    found = json.loads(path.read_text())
+    return {
+        name: {form: Outcome(**outcome) for form, outcome in forms.items()} for name, forms in found.items()
+    }
+
+
 def main() -> None:
     """Measures the models and prints, or writes, the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", nargs="*", default=torchvision.models.list_models())
     parser.add_argument("--timeout", type=float, default=180, help="of each step of a model, seconds")
+    parser.add_argument("--state", type=Path, help="a JSON file that keeps what was found")
+    parser.add_argument("--retry", action="store_true", help="measure what did not arrive once more")
     parser.add_argument("--write", type=Path, help="a file for the page")
     options = parser.parse_args()
-    results: dict[str, dict[str, Outcome]] = {}
-    for name in options.models:
-        results[name] = {}
-        for form in FORMS:
-            outcome = results[name][form] = measure(name, form, options.timeout)
-            cells = " ".join(f"{stage}: {outcome.cell(stage)}" for stage in STAGES)
-            print(f"{name} {form}: {cells} {outcome.problem[:200]}", flush=True)
+    results = read_state(options.state)
+    for name, form in itertools.product(options.models, FORMS):
+        known = results.get(name, {}).get(form)
+        if known and not (options.retry and known.problem):
+            continue
+        outcome = measure(name, form, options.timeout)
+        results.setdefault(name, {})[form] = outcome
+        cells = " ".join(f"{stage}: {outcome.cell(stage)}" for stage in STAGES)
+        print(f"{name} {form}: {cells} {outcome.problem[:200]}", flush=True)
+        if options.state:
+            options.state.write_text(json.dumps(results, default=dataclasses.asdict))
+    results = {name: results[name] for name in sorted(results) if len(results[name]) == len(FORMS)}
     if options.write:
         options.write.write_text(page(results))
     else:
