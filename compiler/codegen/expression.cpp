@@ -14,7 +14,7 @@ public:
       : text_(text), symbols_(symbols) {}
 
   std::optional<std::vector<int64_t>> run() {
-    if (!sum(0))
+    if (!comparison())
       return std::nullopt;
     skipSpace();
     if (at_ != text_.size() || maxStack_ > LINALGD_EXPR_MAX_STACK)
@@ -45,6 +45,24 @@ private:
   void apply(int64_t opcode) {
     code_.push_back(opcode);
     --stack_;
+  }
+
+  bool comparison() {
+    if (!sum(0))
+      return false;
+    int64_t opcode = take("==")   ? LINALGD_EXPR_EQ
+                     : take("!=") ? LINALGD_EXPR_NE
+                     : take("<=") ? LINALGD_EXPR_LE
+                     : take(">=") ? LINALGD_EXPR_GE
+                     : take("<")  ? LINALGD_EXPR_LT
+                     : take(">")  ? LINALGD_EXPR_GT
+                                  : LINALGD_EXPR_END;
+    if (opcode == LINALGD_EXPR_END)
+      return true;
+    if (!sum(0))
+      return false;
+    apply(opcode);
+    return true;
   }
 
   bool sum(int depth) {

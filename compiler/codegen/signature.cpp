@@ -150,6 +150,14 @@ absl::Status readJson(Signature &signature, mlir::FunctionType type) {
       symbol.max = range["max"].get<int64_t>();
     signature.symbols.push_back(std::move(symbol));
   }
+  for (const Json &guard : json.value("guards", Json::array())) {
+    const Json &expression = guard.at("expression");
+    auto code = expression.is_string()
+                    ? compileExpression(expression.get<std::string>(), signature.symbols)
+                    : std::nullopt;
+    if (code)
+      signature.guards.push_back({*std::move(code), guard.value("text", "")});
+  }
   size_t inputs = 0, outputs = 0;
   std::vector<TensorSpec> state; // has no place of its own, but must fit
   for (auto [key, what, types, next, specs] :

@@ -31,10 +31,17 @@ struct Symbol {
   int64_t max = INT64_MAX;
 };
 
+// What the sizes of the inputs must satisfy.
+struct Guard {
+  std::vector<int64_t> expression;
+  std::string text;
+};
+
 struct Signature {
   std::vector<TensorSpec> inputs;  // what linalgd_call takes
   std::vector<TensorSpec> outputs; // what it returns
   std::vector<Symbol> symbols;
+  std::vector<Guard> guards;
   std::vector<TensorSpec> slots; // in the order of the module's slot numbers
   nlohmann::ordered_json json;
 };
@@ -47,8 +54,8 @@ std::vector<StateResult> stateResults(const std::string &signature);
 // that PrepareEntry has seen.
 absl::StatusOr<Signature> readSignature(mlir::ModuleOp module, const CodegenOptions &options);
 
-// A dimension's expression as a postfix program over the symbols; nothing where it cannot be read
-// or names something that is no symbol.
+// A dimension's or guard's expression as a postfix program over the symbols; nothing where it
+// cannot be read or names something that is no symbol.
 std::optional<std::vector<int64_t>> compileExpression(const std::string &text,
                                                       const std::vector<Symbol> &symbols);
 

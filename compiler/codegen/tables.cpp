@@ -88,6 +88,13 @@ public:
     return array(records);
   }
 
+  Constant *guards(ArrayRef<Guard> guards) {
+    SmallVector<Constant *> records;
+    for (const Guard &guard : guards)
+      records.push_back(record({words(guard.expression), string(guard.text)}));
+    return array(records);
+  }
+
   Constant *features(const std::vector<CpuidBit> &bits) {
     SmallVector<Constant *> records;
     for (const CpuidBit &bit : bits)
@@ -130,9 +137,11 @@ void addTables(Module &module, const Signature &signature, const CodegenOptions 
       {writer.string(manifest), writer.string(options.target.str()), writer.i32(features.size()),
        writer.i32(signature.symbols.size()), writer.i32(signature.inputs.size()),
        writer.i32(signature.outputs.size()), writer.i32(signature.slots.size()),
+       writer.i32(signature.guards.size()),
        writer.i64(static_cast<int64_t>(requiredXcr0(options.target))), writer.features(features),
        writer.symbols(signature.symbols), writer.tensors(signature.inputs),
        writer.tensors(signature.outputs), writer.weights(signature.slots, weightOffsets),
+       writer.guards(signature.guards),
        writer.entry(signature.inputs.size(), signature.outputs.size())});
   auto *global =
       cast<GlobalVariable>(module.getOrInsertGlobal("linalgd_program", program->getType()));

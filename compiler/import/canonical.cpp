@@ -86,6 +86,8 @@ public:
                   output.target.empty() ? "" : concat(name(output.target), " "),
                   text(output.value)));
     }
+    for (const GraphGuard &guard : graph_.guards)
+      line(concat("guard ", guard.text));
     line("in_spec " + quoted(graph_.inSpec));
     line("out_spec " + quoted(graph_.outSpec));
     return std::move(lines_);

@@ -125,7 +125,8 @@ struct GraphOutput {
   enum class Kind : uint8_t { User, BufferMutation, InputMutation };
   Kind kind = Kind::User;
   Argument value;
-  std::string target; // the slot of the buffer, or the name of the input
+  // The slot of the buffer, or the name of the input. Of a User output, what it is the gradient of.
+  std::string target;
 };
 
 // Tensor constants of a model's code up to this size are part of its graph; larger ones are slots.
@@ -152,6 +153,12 @@ struct Weight {
   int64_t numElements() const;
 };
 
+// What the sizes of the inputs must satisfy beside their ranges.
+struct GraphGuard {
+  std::string text;         // for people: "x.shape[0] > y.shape[0]"
+  ExpressionPtr expression; // a comparison over symbols; null where it is none that can be checked
+};
+
 struct Graph {
   std::vector<GraphValue> values; // numbered in the order of their definition
   std::vector<GraphBlock>
@@ -159,6 +166,7 @@ struct Graph {
   std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs; // the model's own, then what it writes
   std::vector<GraphSymbol> symbols;
+  std::vector<GraphGuard> guards;
   std::map<std::string, Weight, std::less<>> weights; // by slot
   std::string inSpec, outSpec;                        // pytree specs, as torch writes them
 

@@ -64,7 +64,10 @@ void readProgram(const JsonPlace &program, const Pt2Weights &weights, Graph &gra
     return major.unsupported(concat("the export schema has version ", number,
                                     "; this linalgd reads versions ", kOldestSchemaMajor, " and ",
                                     kSchemaMajor));
-  Pt2GraphReader(graph, weights).read(program["graph_module"], program["range_constraints"]);
+  Pt2GraphReader reader(graph, weights);
+  reader.read(program["graph_module"], program["range_constraints"]);
+  if (JsonPlace guards = program.get("guards_code"))
+    reader.readGuards(guards);
 }
 
 } // namespace

@@ -146,7 +146,9 @@ Argument Pt2GraphReader::readTagged(std::string_view tag, const JsonPlace &place
     return {std::move(dict)};
   }
   if (tag == "as_custom_obj")
-    place.unsupported("custom objects (torch.ScriptObject) cannot be compiled");
+    place.unsupported(concat("'", escaped(place["name"].string()), "' is an object of ",
+                             escaped(place["class_fqn"].string()),
+                             ": custom objects (torch.ScriptObject) cannot be compiled"));
   else
     place.unsupported("unknown kind of argument; was the model written by a newer PyTorch?");
   return {};

@@ -61,6 +61,11 @@ void Pt2GraphReader::read(const JsonPlace &graphModule, const JsonPlace &rangeCo
   std::move(written.begin(), written.end(), std::back_inserter(outputs));
   graph_.outputs = std::move(outputs);
   readTreeSpecs(graphModule["module_call_graph"]);
+  // The spec is of the user's outputs: gradients come after these, in a plain tuple.
+  if (llvm::any_of(graph_.outputs, [](const GraphOutput &output) {
+        return output.kind == GraphOutput::Kind::User && !output.target.empty();
+      }))
+    graph_.outSpec.clear();
   readRangeConstraints(rangeConstraints);
 }
 
@@ -84,8 +89,15 @@ void Pt2GraphReader::readInputSpec(const JsonPlace &spec, Scope &scope) {
       graph_.inputs.push_back({Kind::Constant, std::string(inner["name"].string()), std::nullopt,
                                readArgument(inner["value"], scope)});
     } else if (tag == "custom_obj") {
-      inner.unsupported("custom objects (torch.ScriptObject) cannot be compiled");
-    } else if (tag != "token") { // tokens order effects, which the order of nodes does, too
+      JsonPlace object = inner["arg"];
+      inner.unsupported(concat(
+          "the model holds '", escaped(inner["custom_obj_name"].string()), "', an object of ",
+          escaped(object["class_fqn"].string()),
+          ": custom objects (torch.ScriptObject) cannot be compiled; replace it by tensors and "
+          "plain Python values before torch.export"));
+    } else if (tag == "token") { // they order effects, which the order of nodes does, too
+      inner.allowOnly({"arg"});
+    } else {
       inner.unsupported("this kind of input cannot be compiled");
     }
   });
@@ -169,7 +181,7 @@ void Pt2GraphReader::readWeightInput(GraphInput::Kind kind, const JsonPlace &arg
 
 void Pt2GraphReader::readOutputSpec(const JsonPlace &spec, Scope &scope) {
   using Kind = GraphOutput::Kind;
-  auto mutation = [&](Kind kind, const JsonPlace &inner, std::string_view target) {
+  auto targeted = [&](Kind kind, const JsonPlace &inner, std::string_view target) {
     inner.allowOnly({"arg", target});
     JsonPlace argument = inner["arg"];
     graph_.outputs.push_back(
@@ -179,12 +191,20 @@ void Pt2GraphReader::readOutputSpec(const JsonPlace &spec, Scope &scope) {
     if (tag == "user_output") {
       inner.allowOnly({"arg"});
       graph_.outputs.push_back({Kind::User, readArgument(inner["arg"], scope), ""});
+    } else if (tag == "loss_output") {
+      inner.allowOnly({"arg"});
+      JsonPlace loss = inner["arg"];
+      graph_.outputs.push_back({Kind::User, use(loss["name"], scope), ""});
+    } else if (tag == "gradient_to_parameter") {
+      targeted(Kind::User, inner, "parameter_name");
+    } else if (tag == "gradient_to_user_input") {
+      targeted(Kind::User, inner, "user_input_name");
     } else if (tag == "buffer_mutation") {
-      mutation(Kind::BufferMutation, inner, "buffer_name");
+      targeted(Kind::BufferMutation, inner, "buffer_name");
     } else if (tag == "parameter_mutation") {
-      mutation(Kind::BufferMutation, inner, "parameter_name");
+      targeted(Kind::BufferMutation, inner, "parameter_name");
     } else if (tag == "user_input_mutation") {
-      mutation(Kind::InputMutation, inner, "user_input_name");
+      targeted(Kind::InputMutation, inner, "user_input_name");
     } else if (tag != "token") {
       inner.unsupported("this kind of output cannot be compiled");
     }

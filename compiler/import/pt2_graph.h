@@ -5,6 +5,8 @@
 #include "compiler/import/json.h"
 #include "compiler/import/pt2_weights.h"
 
+#include "llvm/ADT/StringRef.h"
+
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +18,8 @@ public:
   Pt2GraphReader(Graph &graph, const Pt2Weights &weights) : graph_(graph), weights_(weights) {}
 
   void read(const JsonPlace &graphModule, const JsonPlace &rangeConstraints);
+  // After `read`: "guards_code".
+  void readGuards(const JsonPlace &guards);
 
 private:
   using Values = std::vector<Argument>;
@@ -41,6 +45,10 @@ private:
   SourceLocation readSource(const JsonPlace &node);
   BlockId readSubgraph(const JsonPlace &place, std::optional<DType> autocast);
   void readRangeConstraints(const JsonPlace &place);
+
+  // pt2_guards.cpp
+  static constexpr size_t kMaxGuardBytes = size_t(1) << 16;
+  GraphGuard readGuard(llvm::StringRef text);
 
   // pt2_control.cpp: ops that call sub-graphs. Their nodes stand where they are called, or in the
   // blocks of prim.If and prim.Loop.

@@ -37,7 +37,8 @@ TEST_P(OldPt2, IsRead) {
   EXPECT_EQ(std::get<bool>(flag.constant.value), false);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OldPt2, ::testing::Values("old_2_5", "old_2_7"));
+INSTANTIATE_TEST_SUITE_P(All, OldPt2,
+                         ::testing::Values("old_2_5", "old_2_7", "old_2_8", "old_2_9", "old_2_12"));
 
 TEST(Symbols, AreReadFromPythonsOwnForm) {
   std::vector<GraphSymbol> symbols;

@@ -17,7 +17,8 @@ public:
   std::string write(const std::string &entry) {
     Json signature = {
         {"entry", entry},         {"inputs", Json::array()},   {"outputs", Json::array()},
-        {"state", Json::array()}, {"symbols", Json::object()}, {"slots", Json::array()}};
+        {"state", Json::array()}, {"symbols", Json::object()}, {"guards", Json::array()},
+        {"slots", Json::array()}};
     for (const GraphInput &input : graph_.inputs)
       if (input.kind == GraphInput::Kind::User || input.kind == GraphInput::Kind::Constant)
         signature["inputs"].push_back(describe(input));
@@ -29,6 +30,11 @@ public:
     for (const GraphSymbol &symbol : graph_.symbols)
       signature["symbols"][symbol.name] = {{"min", symbol.min},
                                            {"max", symbol.max ? Json(*symbol.max) : Json()}};
+    for (const GraphGuard &guard : graph_.guards)
+      signature["guards"].push_back(
+          {{"text", guard.text},
+           {"expression",
+            guard.expression ? Json(printExpression(*guard.expression, graph_.symbols)) : Json()}});
     for (const UsedWeight &used : usedWeights(graph_)) {
       const Weight &weight = graph_.weights.at(used.input->name);
       if (!weight.inlined)
@@ -104,6 +110,8 @@ private:
       entry["kind"] = "constant";
       entry["value"] = constantOf(output.value);
     }
+    if (!output.target.empty())
+      entry["gradient"] = output.target;
     return entry;
   }
 

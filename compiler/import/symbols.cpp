@@ -228,6 +228,8 @@ private:
   };
   static constexpr Operator kInfix[] = {{"**", "Pow", 6},
                                         {"//", "FloorDiv", 5},
+                                        {"==", "Equality", 3},
+                                        {"!=", "Unequality", 3},
                                         {"<=", "LessThan", 3},
                                         {">=", "GreaterThan", 3},
                                         {"<", "StrictLessThan", 3},

@@ -122,6 +122,37 @@ static int64_t floorDiv(int64_t a, int64_t b) {
   return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
 }
 
+static int64_t apply(int64_t opcode, int64_t a, int64_t b) {
+  switch (opcode) {
+  case LINALGD_EXPR_ADD:
+    return a + b;
+  case LINALGD_EXPR_SUB:
+    return a - b;
+  case LINALGD_EXPR_MUL:
+    return a * b;
+  case LINALGD_EXPR_DIV:
+    return floorDiv(a, b);
+  case LINALGD_EXPR_MOD:
+    return a - floorDiv(a, b) * b;
+  case LINALGD_EXPR_MIN:
+    return a < b ? a : b;
+  case LINALGD_EXPR_MAX:
+    return a > b ? a : b;
+  case LINALGD_EXPR_EQ:
+    return a == b;
+  case LINALGD_EXPR_NE:
+    return a != b;
+  case LINALGD_EXPR_LT:
+    return a < b;
+  case LINALGD_EXPR_LE:
+    return a <= b;
+  case LINALGD_EXPR_GT:
+    return a > b;
+  default: // LINALGD_EXPR_GE
+    return a >= b;
+  }
+}
+
 // Evaluates a postfix program. False: a symbol of it has no value yet, or it divides by zero.
 static bool evaluate(const int64_t *code, const int64_t *values, const bool *known,
                      int64_t *result) {
@@ -142,13 +173,7 @@ static bool evaluate(const int64_t *code, const int64_t *values, const bool *kno
     bool divides = *code == LINALGD_EXPR_DIV || *code == LINALGD_EXPR_MOD;
     if (divides && (b == 0 || b == -1))
       return false;
-    stack[top - 1] = *code == LINALGD_EXPR_ADD   ? a + b
-                     : *code == LINALGD_EXPR_SUB ? a - b
-                     : *code == LINALGD_EXPR_MUL ? a * b
-                     : *code == LINALGD_EXPR_DIV ? floorDiv(a, b)
-                     : *code == LINALGD_EXPR_MOD ? a - floorDiv(a, b) * b
-                     : *code == LINALGD_EXPR_MIN ? (a < b ? a : b)
-                                                 : (a > b ? a : b);
+    stack[top - 1] = apply(*code, a, b);
   }
   *result = stack[0];
   return true;
@@ -227,6 +252,13 @@ int linalgdCheckInputs(const DLManagedTensorVersioned *const *inputs, int32_t co
         else if (isSymbol(&program->inputs[i].dims[d]))
           status = bindSymbol(&program->inputs[i], d, size, values, known);
       }
+  for (int32_t i = 0; i < program->num_guards && !status; ++i) {
+    int64_t holds;
+    if (evaluate(program->guards[i].expression, values, known, &holds) && !holds)
+      status = linalgdError(LINALGD_INVALID_ARGUMENT,
+                            "the inputs do not satisfy %s, which the model was exported for",
+                            program->guards[i].text);
+  }
   free(values);
   return status;
 }

@@ -25,7 +25,13 @@ enum {
   LINALGD_EXPR_DIV, // floor
   LINALGD_EXPR_MOD, // of the divisor's sign
   LINALGD_EXPR_MIN,
-  LINALGD_EXPR_MAX
+  LINALGD_EXPR_MAX,
+  LINALGD_EXPR_EQ, // comparisons: 1 or 0
+  LINALGD_EXPR_NE,
+  LINALGD_EXPR_LT,
+  LINALGD_EXPR_LE,
+  LINALGD_EXPR_GT,
+  LINALGD_EXPR_GE
 };
 #define LINALGD_EXPR_MAX_STACK 32
 
@@ -43,6 +49,12 @@ typedef struct {
   int64_t min;
   int64_t max; // INT64_MAX: none
 } LinalgdSymbol;
+
+// What the sizes of the inputs must satisfy: a postfix program that gives 1.
+typedef struct {
+  const int64_t *expression;
+  const char *text;
+} LinalgdGuard;
 
 typedef struct {
   const char *slot;
@@ -66,13 +78,14 @@ typedef struct {
 typedef struct {
   const char *manifest;
   const char *target;
-  int32_t num_features, num_symbols, num_inputs, num_outputs, num_weights;
+  int32_t num_features, num_symbols, num_inputs, num_outputs, num_weights, num_guards;
   uint64_t xcr0; // the register state that the operating system must save
   const LinalgdFeature *features;
   const LinalgdSymbol *symbols;
   const LinalgdTensor *inputs;
   const LinalgdTensor *outputs;
   const LinalgdWeight *weights;
+  const LinalgdGuard *guards;
   // Runs the model. arguments[i] points to input i's memref descriptor; the outputs' descriptors
   // are written to `results`, one after the other. A descriptor of rank r is 3 + 2r words:
   // allocated pointer, data pointer, offset, r sizes, r strides.
