@@ -39,19 +39,14 @@ TIMEOUT = 120.0
 # reason. An entry that passes must leave.
 INTEGER_POOLS = "average pooling is for floating point only"
 ORDER_OF_EQUALS = "where equal elements go is PyTorch's choice; ours is stable"
-WRITES_STATISTICS = "training writes the running statistics"
-MASKS = "an index that is a mask has as many elements as are true"
 KNOWN = {
     "nn.functional.avg_pool1d int64": INTEGER_POOLS,
     "nn.functional.avg_pool2d int64": INTEGER_POOLS,
     "nn.functional.avg_pool3d int64": INTEGER_POOLS,
     "nn.functional.local_response_norm int64": INTEGER_POOLS,
-    "nn.functional.batch_norm float32": WRITES_STATISTICS,
-    "nn.functional.instance_norm float32": WRITES_STATISTICS,
     "argsort bool": ORDER_OF_EQUALS,
     "sort bool": ORDER_OF_EQUALS,
     "topk int64": ORDER_OF_EQUALS,
-    "index_put float32": MASKS,
 }
 # What these return is undefined.
 UNDEFINED = ("empty", "new_empty")
