@@ -126,10 +126,11 @@ void toProto(const SourceLocation &location, v1::SourceLocation *proto) {
   proto->set_line(location.line);
   proto->set_function(readable(location.function));
   proto->set_module(readable(location.module));
+  proto->set_column(location.column);
 }
 
 SourceLocation fromProto(const v1::SourceLocation &proto) {
-  return {proto.file(), proto.line(), proto.function(), proto.module()};
+  return {proto.file(), proto.line(), proto.function(), proto.module(), proto.column()};
 }
 
 void toProto(const Diagnostic &diagnostic, v1::Diagnostic *proto) {

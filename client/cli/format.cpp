@@ -93,6 +93,8 @@ std::string formatDiagnostic(const Diagnostic &diagnostic, const std::string &mo
     text += location->file;
     if (location->line)
       text += ":" + std::to_string(location->line);
+    if (location->column)
+      text += ":" + std::to_string(location->column);
   } else {
     text += model;
     if (!diagnostic.node.empty())
@@ -147,6 +149,7 @@ Json toJson(const Diagnostic &diagnostic) {
   if (diagnostic.location)
     json["location"] = {{"file", diagnostic.location->file},
                         {"line", diagnostic.location->line},
+                        {"column", diagnostic.location->column},
                         {"function", diagnostic.location->function},
                         {"module", diagnostic.location->module}};
   if (!diagnostic.hint.empty())

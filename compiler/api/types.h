@@ -74,12 +74,13 @@ struct Options {
   std::vector<InputSpec> inputs;
 };
 
-// A place in the user's own Python source.
+// A place in the user's own source: the Python of the model, or its MLIR text.
 struct SourceLocation {
   std::string file;
   uint32_t line = 0; // 1-based; 0: unknown
   std::string function;
-  std::string module; // path of the nn.Module: "layer1.0.conv1"
+  std::string module;  // path of the nn.Module: "layer1.0.conv1"
+  uint32_t column = 0; // 1-based; 0: unknown
 
   bool operator==(const SourceLocation &) const = default;
 };

@@ -308,7 +308,8 @@ CanonicalText canonicalSources(const SourceMap &sourceMap) {
   CanonicalText text;
   for (const auto &[node, location] : sourceMap)
     text.push_back({concat(node, ": ", quoted(location.file), " line ", location.line, " in ",
-                           quoted(location.function), " of ", quoted(location.module)),
+                           quoted(location.function), " of ", quoted(location.module), " column ",
+                           location.column),
                     node});
   return text;
 }

@@ -54,7 +54,7 @@ Location makeLocation(MLIRContext *context, size_t node, const Options &options,
   auto source = sourceMap.find(id);
   if (options.locations == LocationsMode::Python && source != sourceMap.end()) {
     const SourceLocation &place = source->second;
-    inner = FileLineColLoc::get(context, place.file, place.line, 0);
+    inner = FileLineColLoc::get(context, place.file, place.line, place.column);
     if (!place.module.empty())
       inner = NameLoc::get(StringAttr::get(context, place.module), inner);
   }

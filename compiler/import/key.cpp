@@ -71,6 +71,12 @@ const std::string &buildIds() {
   return result;
 }
 
+KeyContent keyContent(const ImportedModel &model) {
+  return {Stage::TorchRaw, [&model] { return canonicalGraph(model); },
+          [&model] { return canonicalWeights(model); },
+          [&model] { return canonicalBindings(model); }};
+}
+
 template <typename Write> const KeyComponent *KeyMaker::component(const char *name, Write write) {
   auto [found, isNew] = components_.try_emplace(name);
   if (isNew) {
@@ -89,7 +95,7 @@ std::vector<const KeyComponent *> KeyMaker::added(Stage stage, bool last) {
   std::vector<const KeyComponent *> list;
   // A report has all of a model in it; what keys are made of is made of all that they are.
   bool isReport = stage == Stage::Report, isKey = stage == Stage::Key;
-  if (stage == Stage::TorchRaw || isReport || isKey) {
+  if (stage == model_.first || isReport || isKey) {
     list.push_back(line("format", std::to_string(kKeyFormat)));
     list.push_back(component("build", [] {
       CanonicalText text;
@@ -97,7 +103,7 @@ std::vector<const KeyComponent *> KeyMaker::added(Stage stage, bool last) {
         text.push_back({id.str(), ""});
       return text;
     }));
-    list.push_back(component("graph", [this] { return canonicalGraph(model_); }));
+    list.push_back(component("graph", model_.graph));
     list.push_back(line("entry", options_.entry));
     list.push_back(line("locations", std::string(locationsModeName(options_.locations))));
     if (options_.locations == LocationsMode::Python || isReport || isKey)
@@ -119,18 +125,25 @@ std::vector<const KeyComponent *> KeyMaker::added(Stage stage, bool last) {
     list.push_back(line("weights", std::string(weightsModeName(options_.weights))));
   bool holdsWeights = (stage == Stage::Executable && options_.weights == WeightsMode::Embed) ||
                       (writesWeights && options_.weights == WeightsMode::Inline);
-  if (holdsWeights || isKey)
-    list.push_back(component("weight data", [this] { return canonicalWeights(model_); }));
+  if (holdsWeights || isKey || (stage == model_.first && model_.hasOwnWeights))
+    list.push_back(component("weight data", model_.weights));
   if (isReport)
-    list.push_back(component("bindings", [this] { return canonicalBindings(model_); }));
+    list.push_back(component("bindings", model_.bindings));
   return list;
+}
+
+std::vector<Stage> KeyMaker::stages(Stage emit) const {
+  std::vector<Stage> all = stagesTo(emit);
+  if (isText(emit) || isCode(emit))
+    std::erase_if(all, [&](Stage stage) { return stage < model_.first; });
+  return all;
 }
 
 std::vector<StageKey> KeyMaker::make(Stage emit) {
   std::vector<StageKey> keys;
   Hasher hasher;
   hasher.field("linalgd");
-  for (Stage stage : stagesTo(emit)) {
+  for (Stage stage : stages(emit)) {
     hasher.field(stageName(stage));
     for (const KeyComponent *component : added(stage, stage == emit))
       hasher.field(component->name).field(component->digest.hex());
@@ -143,7 +156,7 @@ std::vector<StageKey> KeyMaker::make(Stage emit) {
 
 std::vector<const KeyComponent *> KeyMaker::components(Stage emit) {
   std::vector<const KeyComponent *> all;
-  for (Stage stage : stagesTo(emit))
+  for (Stage stage : stages(emit))
     for (const KeyComponent *component : added(stage, stage == emit))
       all.push_back(component);
   return all;

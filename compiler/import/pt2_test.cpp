@@ -224,7 +224,7 @@ TEST(Pt2, MapsNodesToTheUsersLines) {
 std::vector<StageKey> keysOf(const ImportedModel &model, const Options &options = {},
                              const std::string &target = "x86_64-linux:x86-64-v3:") {
   SourceMap sourceMap = makeSourceMap(model.graph);
-  return KeyMaker(model, options, sourceMap, target).make(options.emit);
+  return KeyMaker(keyContent(model), options, sourceMap, target).make(options.emit);
 }
 
 TEST(Key, IsTheSameForASecondSave) {

@@ -2,18 +2,14 @@
 #include "compiler/api/compiler.h"
 #include "compiler/api/readable.h"
 #include "compiler/dialect/torch.h"
-#include "compiler/import/importer.h"
+#include "compiler/import/archive.h"
 #include "compiler/import/key.h"
-#include "compiler/import/signature.h"
-#include "compiler/import/source_map.h"
 #include "compiler/pipeline/diagnostics.h"
 #include "compiler/pipeline/explain_key.h"
-#include "compiler/pipeline/infer_outputs.h"
-#include "compiler/pipeline/keep_ops.h"
+#include "compiler/pipeline/program.h"
 #include "compiler/pipeline/render.h"
 #include "compiler/pipeline/report.h"
 #include "compiler/pipeline/stages.h"
-#include "compiler/pipeline/weights.h"
 
 #include "mlir/Config/mlir-config.h"
 #include "mlir/Parser/Parser.h"
@@ -30,7 +26,8 @@ constexpr const char *kVersion = LINALGD_VERSION;
 
 // A model that was read, and what follows from it and the options alone.
 struct Job {
-  ImportedModel imported;
+  std::unique_ptr<MLIRContext> context; // the program's
+  std::unique_ptr<Program> program;
   Options options;
   SourceMap sourceMap;
   Target target; // resolved, where the stage needs one
@@ -72,6 +69,24 @@ absl::Status checkOptions(const Options &options, StageSink &sink) {
   return reason.empty() ? absl::OkStatus() : reject(reason, sink);
 }
 
+std::unique_ptr<MLIRContext> makeContext() {
+  DialectRegistry registry;
+  registerCodegenDialects(registry);
+  registry.insert<torch::TorchDialect>();
+  return std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+}
+
+// Why there is no artifact of a stage from a program; empty where there is one.
+std::string whyNot(Stage emit, const Program &program) {
+  if (emit == Stage::Report && !program.graph())
+    return "reports are about .pt2 and TorchScript files; linalgd has no more to tell of MLIR than "
+           "its text does";
+  if ((isText(emit) || isCode(emit)) && emit < program.stage())
+    return "the model is at the stage " + std::string(stageName(program.stage())) +
+           " already: emit=" + std::string(stageName(emit)) + " lies before it";
+  return "";
+}
+
 absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink) {
   if (absl::Status status = checkOptions(options, sink); !status.ok())
     return status;
@@ -82,34 +97,32 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
       return reject(std::string(target.status().message()), sink);
     job.target = *std::move(target);
   }
-  absl::StatusOr<ImportedModel> imported = readModel(model, options, sink);
-  if (!imported.ok())
-    return imported.status();
-  job.imported = *std::move(imported);
-  if (absl::Status status = resolveKeepOps(job.imported.graph, options.keepOps); !status.ok())
+  job.context = makeContext();
+  absl::StatusOr<std::unique_ptr<Program>> program =
+      readProgram(model, options, sink, *job.context);
+  if (!program.ok())
+    return program.status();
+  job.program = *std::move(program);
+  if (std::string reason = whyNot(options.emit, *job.program); !reason.empty())
+    return reject(reason, sink);
+  if (absl::Status status = resolveKeepOps(job.program->opNames(), options.keepOps); !status.ok())
     return reject(std::string(status.message()), sink);
   job.options = std::move(options);
-  job.sourceMap = makeSourceMap(job.imported.graph);
-  KeyMaker keys(job.imported, job.options, job.sourceMap, job.target.str());
+  job.sourceMap = job.program->sourceMap();
+  KeyMaker keys(job.program->keyContent(), job.options, job.sourceMap, job.target.str());
   job.keys = keys.make(job.options.emit);
-  inferOutputTypes(job.imported, job.options);
-  job.signature = makeSignature(job.imported.graph, job.options.entry);
+  job.signature = job.program->signature(job.options);
   return job;
-}
-
-DialectRegistry registry() {
-  DialectRegistry registry;
-  registerCodegenDialects(registry);
-  registry.insert<torch::TorchDialect>();
-  return registry;
 }
 
 // One compile: a module on its way through the stages.
 class Compilation {
 public:
-  Compilation(const Job &job, const Model &model, StageSink &sink)
-      : job_(job), model_(model), sink_(sink),
-        context_(registry(), MLIRContext::Threading::DISABLED), diagnostics_(context_) {
+  // What goes on from text has a context of its own: the program's resources have their names
+  // already.
+  Compilation(const Job &job, const Model &model, bool resumes, StageSink &sink)
+      : job_(job), model_(model), sink_(sink), ownContext_(resumes ? makeContext() : nullptr),
+        context_(resumes ? *ownContext_ : *job.context), diagnostics_(context_) {
     options_.keepOps = job.options.keepOps;
     options_.codegen.target = job.target;
     options_.codegen.weights = job.options.weights;
@@ -124,13 +137,19 @@ public:
       if (absl::Status status = parse(*resume); !status.ok())
         return status;
     for (Stage stage : stagesTo(job_.options.emit)) {
-      if (resume && stage <= resume->stage)
+      if (stage < job_.program->stage() || (resume && stage <= resume->stage))
         continue;
       if (absl::Status status = runStage(stage); !status.ok())
         return status;
     }
-    if (!artifact_)
-      return finalArtifact();
+    if (!artifact_) {
+      absl::StatusOr<Artifact> artifact = finalArtifact();
+      if (!artifact.ok())
+        return artifact;
+      artifact_ = *std::move(artifact);
+    }
+    if (absl::Status status = addOwnFiles(*artifact_); !status.ok())
+      return status;
     return *std::move(artifact_);
   }
 
@@ -166,13 +185,15 @@ private:
     absl::StatusOr<Artifact> artifact = makeArtifact({fileOf(definitionOf(stage), text_)});
     if (!artifact.ok())
       return artifact.status();
+    if (absl::Status added = addOwnFiles(*artifact); !added.ok())
+      return added;
     sink_.stageArtifact(stage, *std::move(artifact));
     return absl::OkStatus();
   }
 
   absl::Status advance(Stage stage) {
-    if (stage == Stage::TorchRaw) {
-      module_ = importGraph(job_.imported, job_.options, job_.sourceMap, context_);
+    if (stage == job_.program->stage()) {
+      module_ = job_.program->takeModule(job_.options, job_.sourceMap);
       return module_ ? absl::OkStatus() : fail(stage);
     }
     if (stage == Stage::Executable)
@@ -184,10 +205,7 @@ private:
   }
 
   absl::Status fail(Stage stage, PassManager *pm = nullptr) {
-    // Import and type inference find what contradicts the types that a .pt2 states for each value;
-    // TorchScript has but those of its inputs, and decomposing finds out.
-    bool isFaultOfModel =
-        stage == Stage::TorchRaw || (stage == Stage::Torch && !job_.options.inputs.empty());
+    bool isFaultOfModel = job_.program->mayBeWrongUntil(stage, job_.options);
     absl::Status status = diagnostics_.fail(stage, isFaultOfModel, sink_);
     if (!absl::IsInternal(status) || text_.empty())
       return status;
@@ -219,7 +237,7 @@ private:
     std::deque<std::string> copies;
     std::vector<WeightSource> weights;
     if (job_.options.weights == WeightsMode::Embed)
-      weights = findWeights(job_.imported, model_, copies);
+      weights = job_.program->findWeights(model_, copies);
     absl::StatusOr<UniqueFd> library = generateExecutable(*module_, options_.codegen, weights);
     if (!library.ok())
       return report(library.status());
@@ -232,8 +250,24 @@ private:
     return absl::OkStatus();
   }
 
+  absl::Status addOwnFiles(Artifact &artifact) {
+    absl::StatusOr<std::vector<ArtifactFile>> files = job_.program->ownFiles();
+    if (!files.ok())
+      return files.status();
+    for (ArtifactFile &file : *files)
+      artifact.files.push_back(std::move(file));
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<Artifact> finalArtifact() {
     const StageDefinition &stage = definitionOf(job_.options.emit);
+    if (ownContext_ && job_.options.weights == WeightsMode::Inline) {
+      // The text of an earlier stage has no data.
+      std::deque<std::string> copies;
+      absl::Status status = fillResources(*module_, job_.program->findWeights(model_, copies));
+      if (!status.ok())
+        return status;
+    }
     if (stage.isModule)
       return makeArtifact({fileOf(stage, renderModule(*module_, job_.options.weights))});
     absl::StatusOr<std::string> text = emitLlvmIr(*module_, options_.codegen);
@@ -246,7 +280,8 @@ private:
   const Model &model_;
   StageSink &sink_;
   StageOptions options_;
-  MLIRContext context_;
+  std::unique_ptr<MLIRContext> ownContext_;
+  MLIRContext &context_;
   DiagnosticCollector diagnostics_;
   OwningOpRef<ModuleOp> module_;
   std::string text_; // of the last stage that has one
@@ -254,9 +289,8 @@ private:
 };
 
 absl::StatusOr<std::vector<TextFile>> reportOn(const Job &job, StageSink &sink) {
-  MLIRContext context(registry(), MLIRContext::Threading::DISABLED);
-  absl::StatusOr<Json> report =
-      makeReport({job.imported, job.options, job.sourceMap, job.signature}, context, sink);
+  absl::StatusOr<Json> report = makeReport(
+      {*job.program->graph(), job.options, job.sourceMap, job.signature}, *job.context, sink);
   if (!report.ok())
     return report.status();
   // Names of the model may hold anything.
@@ -266,9 +300,10 @@ absl::StatusOr<std::vector<TextFile>> reportOn(const Job &job, StageSink &sink) 
 }
 
 std::vector<TextFile> explainKeysOf(const Job &job) {
-  KeyMaker keys(job.imported, job.options, job.sourceMap, job.target.str());
-  KeyExplanation explanation = explainKeys(
-      keys, job.sourceMap, [&](Stage emit) { return whyNot(emit, job.options).empty(); });
+  KeyMaker keys(job.program->keyContent(), job.options, job.sourceMap, job.target.str());
+  KeyExplanation explanation = explainKeys(keys, job.sourceMap, [&](Stage emit) {
+    return whyNot(emit, job.options).empty() && whyNot(emit, *job.program).empty();
+  });
   return {{"key.json", "application/json", std::move(explanation.json)},
           {"key.txt", "text/plain", readable(explanation.text)}};
 }
@@ -307,7 +342,7 @@ public:
     inspection.keys = std::move(job->keys);
     if (isCode(job->options.emit))
       inspection.target = job->target.str();
-    inspection.weights = bindWeights(job->imported);
+    inspection.weights = job->program->bindWeights();
     inspection.signature = std::move(job->signature);
     inspection.sourceMap = std::move(job->sourceMap);
     return inspection;
@@ -321,7 +356,7 @@ public:
       return job.status();
     if (!isText(options.emit) && !isCode(options.emit))
       return explain(*job, sink);
-    return Compilation(*job, model, sink).run(resume);
+    return Compilation(*job, model, resume.has_value(), sink).run(resume);
   }
 };
 

@@ -1,23 +1,17 @@
 #include "compiler/pipeline/keep_ops.h"
 #include "compiler/dialect/op_schema.h"
 
-#include <set>
-
 namespace linalgd {
 namespace {
 
-using Names = std::set<std::string, std::less<>>;
-
-Names knownOps(const Graph &graph) {
-  Names names;
+OpNames knownOps(OpNames names) {
   for (const torch::OpFamily &family : torch::opFamilies())
     for (const torch::OpSchema &schema : family.schemas)
       names.insert(schema.name.str());
-  forEachNode(graph, [&](const Node &node, size_t) { names.insert(node.target); });
   return names;
 }
 
-std::string nearest(const Names &known, llvm::StringRef name) {
+std::string nearest(const OpNames &known, llvm::StringRef name) {
   constexpr unsigned kFarthest = 3;
   unsigned best = kFarthest + 1;
   std::string result;
@@ -36,10 +30,10 @@ std::string nearest(const Names &known, llvm::StringRef name) {
 
 } // namespace
 
-absl::Status resolveKeepOps(const Graph &graph, std::vector<std::string> &keepOps) {
+absl::Status resolveKeepOps(OpNames ofModel, std::vector<std::string> &keepOps) {
   if (keepOps.empty())
     return absl::OkStatus();
-  Names known = knownOps(graph), kept;
+  OpNames known = knownOps(std::move(ofModel)), kept;
   for (llvm::StringRef name : keepOps) {
     name.consume_front("torch.");
     name.consume_back(".default");

@@ -20,6 +20,9 @@ namespace {
 // The scope that a parameter's name is looked up in by IREE: `--parameters=model=FILE`.
 constexpr StringLiteral kParameterScope = "model";
 
+// Of a resource that is copied; enough for each element type.
+constexpr size_t kResourceAlignment = 64;
+
 DenseResourceElementsAttr weightOf(Operation &op) {
   return dyn_cast_or_null<DenseResourceElementsAttr>(op.getAttr("value"));
 }
@@ -98,6 +101,30 @@ std::string renderModule(ModuleOp module, WeightsMode weights) {
   text.resize(body.rtrim().size());
   text += '\n';
   return text;
+}
+
+absl::Status fillResources(ModuleOp module, const std::vector<WeightSource> &weights) {
+  auto &manager = DenseResourceElementsHandle::getManagerInterface(module.getContext());
+  for (const WeightSource &weight : weights) {
+    DialectResourceBlobManager::BlobEntry *entry = manager.getBlobManager().lookup(weight.slot);
+    if (!entry || (weight.fd < 0 && !weight.data))
+      continue;
+    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(weight.size, kResourceAlignment, true);
+    char *to = blob.getMutableData().data();
+    if (weight.fd < 0)
+      std::memcpy(to, weight.data, weight.size);
+    for (uint64_t done = 0; weight.fd >= 0 && done < weight.size;) {
+      ssize_t bytes =
+          pread(weight.fd, to + done, weight.size - done, static_cast<off_t>(weight.offset + done));
+      if (bytes < 0 && errno == EINTR)
+        continue;
+      if (bytes <= 0)
+        return absl::InternalError("cannot read the weight '" + weight.slot + "'");
+      done += static_cast<uint64_t>(bytes);
+    }
+    entry->setBlob(std::move(blob));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UniqueFd> makeMemoryFile(std::string_view name, std::string_view bytes) {

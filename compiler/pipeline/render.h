@@ -15,6 +15,9 @@ namespace linalgd {
 // (Inline), or as globals that are bound to IREE's parameters (Params).
 std::string renderModule(mlir::ModuleOp module, WeightsMode weights);
 
+// Gives the module's resources their data, a copy of it.
+absl::Status fillResources(mlir::ModuleOp module, const std::vector<WeightSource> &weights);
+
 // A memory file with these bytes.
 absl::StatusOr<UniqueFd> makeMemoryFile(std::string_view name, std::string_view bytes);
 

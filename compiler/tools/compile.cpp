@@ -81,8 +81,11 @@ public:
   }
   void diagnostic(Diagnostic diagnostic) override {
     auto place = map_.find(diagnostic.node);
-    if (place != map_.end())
-      llvm::errs() << place->second.file << ':' << place->second.line << ": ";
+    if (!diagnostic.location && place != map_.end())
+      diagnostic.location = place->second;
+    if (const auto &location = diagnostic.location)
+      llvm::errs() << location->file << ':' << location->line
+                   << (location->column ? ":" + std::to_string(location->column) : "") << ": ";
     else if (!diagnostic.node.empty())
       llvm::errs() << diagnostic.node << ": ";
     static constexpr const char *kSeverities[] = {"note", "warning", "error"};
@@ -120,6 +123,8 @@ bool readArguments(Arguments &arguments) {
 
 absl::StatusOr<Model> openModel(const std::string &path) {
   Model model;
+  if (llvm::StringRef(path).ends_with(".mlir") || llvm::StringRef(path).ends_with(".mlirbc"))
+    model.format = ModelFormat::Mlir;
   Blob blob;
   blob.fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info{};
@@ -166,7 +171,7 @@ int main(int argc, char **argv) {
   Arguments arguments;
   CLI::App app("Compiles a PyTorch model without a daemon.");
   app.set_version_flag("--version", "linalgd-compile " LINALGD_VERSION);
-  app.add_option("MODEL", arguments.model, "a .pt2 or traced .pt file")->required();
+  app.add_option("MODEL", arguments.model, "a .pt2, .pt, .mlir or .mlirbc file")->required();
   app.add_option("-o,--output", arguments.output, "the artifact; - for standard output");
   app.add_option("--emit", arguments.emit,
                  "torch-raw, torch, linalg, llvm, executable, report or key");

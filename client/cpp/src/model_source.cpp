@@ -132,6 +132,8 @@ absl::StatusOr<ModelSource> ModelSource::fromFile(const std::string &path, Model
   absl::StatusOr<std::shared_ptr<MappedFile>> file = MappedFile::open(path);
   if (!file.ok())
     return file.status();
+  if (format == ModelFormat::Detect && (path.ends_with(".mlir") || path.ends_with(".mlirbc")))
+    format = ModelFormat::Mlir;
   if ((*file)->bytes().empty())
     return absl::InvalidArgumentError(absl::StrCat(path, ": the file is empty"));
   return make(format, std::make_shared<Content>(std::move(*file), path));

@@ -30,6 +30,8 @@ READ_BYTES = 1 << 20
 _UNSENT = ("data/sample_inputs/", ".data/")
 # The content of a .pt2's entry "archive_format".
 _FORMAT = b"pt2"
+# The extensions of MLIR, as text and as bytecode.
+MLIR_SUFFIXES = (".mlir", ".mlirbc")
 _ENCRYPTED, _UTF8 = 1, 1 << 11
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 # A file written less than this before it was hashed may change again without a new mtime.
@@ -61,17 +63,24 @@ class Source:
         spans: its blobs.
         path: the file to read them from; None where `file` is open already.
         file: an open (temporary) file.
+        is_mlir: whether the bytes are MLIR; the server tells other formats apart itself.
     """
 
     spans: tuple[Span, ...]
     path: Path | None = None
     file: IO[bytes] | None = None
+    is_mlir: bool = False
     _model: compile_pb2.Model | None = field(default=None, repr=False)
 
     def model(self) -> compile_pb2.Model:
         """The manifest, as Submit takes it."""
         if self._model is None:
             self._model = compile_pb2.Model(
+                format=(
+                    compile_pb2.MODEL_FORMAT_MLIR
+                    if self.is_mlir
+                    else compile_pb2.MODEL_FORMAT_UNSPECIFIED
+                ),
                 blobs=[
                     compile_pb2.NamedBlob(name=span.name, digest=span.digest, size=span.size)
                     for span in self.spans
@@ -108,7 +117,7 @@ class Memo:
                 if known is not None:
                     self._sources.move_to_end(key)
                     # The same file under another name is as good.
-                    return known if known.path == path else Source(known.spans, path=path)
+                    return known if known.path == path else _file_source(known.spans, path)
             with path.open("rb") as file:
                 started = time.time_ns()
                 spans = split(file)
@@ -117,13 +126,17 @@ class Memo:
             raise InputError(f"cannot read the model {path}: {error.strerror or error}") from error
         if _identity(after) != key:
             raise InputError(f"the model {path} changed while it was read")
-        source = Source(spans, path=path)
+        source = _file_source(spans, path)
         if started - after.st_mtime_ns > _SETTLED_NS:
             with self._lock:
                 self._sources[key] = source
                 while len(self._sources) > self._entries:
                     self._sources.popitem(last=False)
         return source
+
+
+def _file_source(spans: tuple[Span, ...], path: Path) -> Source:
+    return Source(spans, path=path, is_mlir=path.suffix in MLIR_SUFFIXES)
 
 
 def _identity(stat: os.stat_result) -> tuple[int, ...]:

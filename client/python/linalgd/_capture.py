@@ -61,7 +61,7 @@ def source_of(
     """The blobs of a model, and the input specs where it has no signature of its own.
 
     Args:
-        model: a path, an nn.Module (an fx.GraphModule is one), another callable, an
+        model: a path, MLIR itself (text of several lines, or bytes), an nn.Module (an fx.GraphModule is one), another callable, an
             ExportedProgram or a ScriptModule.
         args: example inputs; needed for modules, callables and TorchScript.
         kwargs: example keyword inputs.
@@ -72,6 +72,10 @@ def source_of(
         InputError: the model is nothing that can be compiled, or the arguments don't go with it.
         CaptureError: torch.export failed.
     """
+    if isinstance(model, bytes) or (isinstance(model, str) and "\n" in model):
+        if dynamic_shapes is not None:
+            raise InputError("dynamic_shapes are fixed by the types of an MLIR module")
+        return _mlir(model), []
     if isinstance(model, (str, os.PathLike)):
         return _from_path(Path(model), args, kwargs, dynamic_shapes, memo)
     torch = sys.modules.get("torch")
@@ -92,8 +96,8 @@ def source_of(
 
 def _unknown_model(model: Any) -> InputError:
     return InputError(
-        "model must be the path of a .pt2, .pt or .mlir file, an nn.Module or another callable, an "
-        f"ExportedProgram or a ScriptModule, not {_name(model)}"
+        "model must be the path of a .pt2, .pt or .mlir file, MLIR text or bytes, an nn.Module or "
+        f"another callable, an ExportedProgram or a ScriptModule, not {_name(model)}"
     )
 
 
@@ -105,14 +109,21 @@ def _from_path(
     memo: _blobs.Memo,
 ) -> tuple[_blobs.Source, list[compile_pb2.InputSpec]]:
     source = memo.source(path)
-    if len(source.spans) > 1 or path.suffix in (".pt2", ".mlir"):
+    if len(source.spans) > 1 or path.suffix == ".pt2" or source.is_mlir:
         if dynamic_shapes is not None:
             raise InputError(f"dynamic_shapes of {path} were fixed when it was exported")
         return source, []  # it has a signature of its own
     return source, input_specs(args, kwargs, dynamic_shapes)
 
 
-def _saved(save: Callable[[IO[bytes]], None]) -> _blobs.Source:
+def _mlir(module: str | bytes) -> _blobs.Source:
+    content = module.encode() if isinstance(module, str) else module
+    source = _saved(lambda file: file.write(content))
+    source.is_mlir = True
+    return source
+
+
+def _saved(save: Callable[[IO[bytes]], object]) -> _blobs.Source:
     """A source over an unnamed temporary file, which vanishes with it."""
     file = tempfile.TemporaryFile(prefix="linalgd-")  # noqa: SIM115 (the source keeps it)
     try:

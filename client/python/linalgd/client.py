@@ -144,8 +144,8 @@ class Client:
         """Sends a model to be compiled and returns at once.
 
         Args:
-            model: the path of a .pt2, .pt or .mlir file, an nn.Module (an fx.GraphModule is one) or
-                another callable, exported here by torch.export, an ExportedProgram, or a
+            model: the path of a .pt2, .pt or .mlir (.mlirbc) file, MLIR itself (text of several
+                lines, or bytes), an nn.Module (an fx.GraphModule is one) or another callable, exported here by torch.export, an ExportedProgram, or a
                 ScriptModule. A module on the meta device compiles without weights: the
                 executable asks for them by name (`Executable.unbound`, `bind`).
             args: example inputs. Modules, callables and TorchScript need them; files with a
@@ -162,7 +162,8 @@ class Client:
                 safetensors), "inline" (written into the text) or "params" (globals for IREE).
             keep_ops: ops that pass through undecomposed: "aten.gelu"; without an overload
                 ("aten.softmax"), all of its overloads.
-            entry: name of the function in the artifact.
+            entry: name of the function in the artifact; of an MLIR module with several public
+                functions, also which of them is compiled.
             locations: what IR locations hold: stable node ids, or the Python lines of the model.
             timeout: how long the job may take from now on, seconds; None: the server's limit.
             label: shown in lists of jobs.

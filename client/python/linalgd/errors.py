@@ -21,22 +21,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A place in the Python source that the model was exported from.
+    """A place in the Python source that the model was exported from, or in its MLIR text.
 
     Attributes:
         file: path, as the exporter saw it.
         line: 1-based; 0 where unknown.
         function: name of the enclosing function.
         module: path of the nn.Module, "layer1.0.conv1".
+        column: 1-based; 0 where unknown.
     """
 
     file: str
     line: int
     function: str = ""
     module: str = ""
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,250 @@
+#include "compiler/codegen/codegen.h"
+#include "compiler/dialect/torch.h"
+#include "compiler/import/mlir/mlir_model.h"
+#include "compiler/import/mlir/text_limits.h"
+#include "compiler/import/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace linalgd {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Sink : public StageSink {
+public:
+  void stageStarted(Stage) override {}
+  void stageFinished(Stage, std::chrono::microseconds) override {}
+  void stageArtifact(Stage, Artifact) override {}
+  void diagnostic(Diagnostic diagnostic) override { diagnostics.push_back(std::move(diagnostic)); }
+  void reproducer(ArtifactFile) override {}
+  std::vector<Diagnostic> diagnostics;
+};
+
+struct Reading {
+  explicit Reading(const std::string &text, const Options &options = {}) {
+    mlir::DialectRegistry registry;
+    registerCodegenDialects(registry);
+    registry.insert<torch::TorchDialect>();
+    context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+    Model model;
+    Blob blob;
+    blob.fd.reset(memfd_create("model", MFD_CLOEXEC));
+    EXPECT_EQ(write(blob.fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    blob.size = text.size();
+    blob.digest = sha256(text);
+    model.blobs.push_back(std::move(blob));
+    absl::StatusOr<MlirModel> read = readMlir(model, options, sink, *context);
+    status = read.status();
+    if (read.ok())
+      result = *std::move(read);
+  }
+  std::string message() const { return std::string(status.message()); }
+
+  std::unique_ptr<mlir::MLIRContext> context;
+  Sink sink;
+  absl::Status status;
+  std::optional<MlirModel> result;
+};
+
+std::string refusal(const std::string &text) {
+  Reading reading(text);
+  EXPECT_TRUE(absl::IsInvalidArgument(reading.status)) << reading.status;
+  EXPECT_FALSE(reading.sink.diagnostics.empty());
+  return reading.message();
+}
+
+std::string repeated(const std::string &text, size_t times) {
+  std::string result;
+  for (size_t i = 0; i < times; ++i)
+    result += text;
+  return result;
+}
+
+constexpr const char *kAdd = R"(
+func.func @forward(%x: !torch.vtensor<[?,2],f32>) -> !torch.vtensor<[?,2],f32> {
+  %one = torch.constant.int 1
+  %w = torch.vtensor.literal(dense_resource<w> : tensor<2xf32>) : !torch.vtensor<[2],f32>
+  %y = torch.aten.add.Tensor %x, %w, %one : !torch.vtensor<[?,2],f32>, !torch.vtensor<[2],f32>, !torch.int -> !torch.vtensor<[?,2],f32>
+  return %y : !torch.vtensor<[?,2],f32>
+}
+)";
+constexpr const char *kData =
+    "{-# dialect_resources: { builtin: { w: \"0x040000000000803F00000040\" } } #-}\n";
+
+TEST(Read, NamesTheEntryAndFindsTheWeights) {
+  Reading reading(std::string(kAdd) + kData);
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  const MlirModel &model = *reading.result;
+  EXPECT_EQ(model.stage, Stage::TorchRaw);
+  EXPECT_TRUE(model.module.get().lookupSymbol("main"));
+  ASSERT_EQ(model.weights.size(), 1u);
+  EXPECT_EQ(model.weights[0].slot, "w");
+  EXPECT_TRUE(model.weights[0].bound);
+  EXPECT_EQ(extractedWeights(model), std::string("\0\0\x80\x3f\0\0\0\x40", 8));
+  EXPECT_EQ(model.sourceMap.at("n2").line, 5u);
+  EXPECT_EQ(model.sourceMap.at("n2").column, 8u);
+}
+
+TEST(Read, AWeightWithoutDataIsUnbound) {
+  Reading reading(kAdd);
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  EXPECT_FALSE(reading.result->weights.at(0).bound);
+  EXPECT_FALSE(reading.result->extracted);
+}
+
+TEST(Read, LinalgIsItsOwnStage) {
+  Reading reading(R"(
+    func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+      %r = math.exp %x : tensor<2xf32>
+      return %r : tensor<2xf32>
+    })");
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  EXPECT_EQ(reading.result->stage, Stage::Linalg);
+}
+
+TEST(Read, LargeLiteralsAreSlots) {
+  std::string values = repeated("1.0, ", 99) + "2.0";
+  Reading reading("func.func @main() -> tensor<100xf32> {\n"
+                  "  %c = arith.constant dense<[" +
+                  values +
+                  "]> : tensor<100xf32>\n"
+                  "  %small = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>\n"
+                  "  return %c : tensor<100xf32>\n}");
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  ASSERT_EQ(reading.result->weights.size(), 1u);
+  EXPECT_EQ(reading.result->weights[0].slot, "literal_0");
+  EXPECT_EQ(extractedWeights(*reading.result).size(), 400u);
+}
+
+TEST(Key, NamesLocationsAndBlanksDoNotMatter) {
+  std::string text = kAdd, other = text;
+  for (auto [from, to] : {std::pair("%x", "%input"),
+                          {"%y", "%7"},
+                          {"%one", "%int1"},
+                          {"  return", "\n // a comment\n   return"},
+                          {"@forward", "@other"}})
+    for (size_t at = 0; (at = other.find(from, at)) != std::string::npos;
+         at += std::string_view(to).size())
+      other.replace(at, std::string_view(from).size(), to);
+  Reading a(text), b(other), c(std::string(kAdd) + kData);
+  ASSERT_TRUE(b.status.ok()) << b.status;
+  EXPECT_EQ(digestOf(canonicalGraph(*a.result)).hex(), digestOf(canonicalGraph(*b.result)).hex());
+  EXPECT_EQ(digestOf(canonicalGraph(*a.result)).hex(), digestOf(canonicalGraph(*c.result)).hex());
+  EXPECT_NE(digestOf(canonicalWeights(*a.result)).hex(),
+            digestOf(canonicalWeights(*c.result)).hex());
+  other.replace(other.find("constant.int 1"), 14, "constant.int 2");
+  EXPECT_NE(digestOf(canonicalGraph(*a.result)).hex(),
+            digestOf(canonicalGraph(*Reading(other).result)).hex());
+}
+
+TEST(Entry, CallsAreInlined) {
+  Reading reading(R"(
+    func.func private @twice(%x: tensor<2xf32>) -> tensor<2xf32> {
+      %r = arith.addf %x, %x : tensor<2xf32>
+      return %r : tensor<2xf32>
+    }
+    func.func @four(%x: tensor<2xf32>) -> tensor<2xf32> {
+      %a = call @twice(%x) : (tensor<2xf32>) -> tensor<2xf32>
+      %b = call @twice(%a) : (tensor<2xf32>) -> tensor<2xf32>
+      return %b : tensor<2xf32>
+    })");
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  mlir::Block &body = *reading.result->module.get().getBody();
+  EXPECT_EQ(std::distance(body.begin(), body.end()), 1);
+  EXPECT_EQ(body.front().getRegion(0).front().getOperations().size(), 3u);
+}
+
+TEST(Entry, TheOptionChooses) {
+  std::string text = "func.func @a() { return }\nfunc.func @b() { return }\n";
+  EXPECT_THAT(refusal(text), HasSubstr("2 public functions, none of them named @main: @a, @b"));
+  Options options;
+  options.entry = "b";
+  EXPECT_TRUE(Reading(text, options).status.ok());
+}
+
+TEST(Hostile, SaysWhereTheTextIsWrong) {
+  EXPECT_THAT(refusal("func.func @main() {\n  %0 = foo.bar\n  return\n}"),
+              HasSubstr("model.mlir:2:8: Dialect `foo' not found"));
+  EXPECT_THAT(refusal("func.func @main() {\n  return %x : tensor<2xf32>\n}"),
+              HasSubstr("model.mlir:2:10: use of undeclared SSA value"));
+  EXPECT_THAT(refusal("not mlir"), HasSubstr("model.mlir:1:1: "));
+  EXPECT_THAT(refusal(""), HasSubstr("no public function"));
+}
+
+TEST(Hostile, Functions) {
+  EXPECT_THAT(refusal("func.func @main() { call @main() : () -> ()\n return }"),
+              HasSubstr("recursion cannot be compiled"));
+  EXPECT_THAT(refusal("func.func @main() { call @none() : () -> ()\n return }"),
+              HasSubstr("'none' does not reference a valid function"));
+  EXPECT_THAT(
+      refusal("func.func private @f()\nfunc.func @main() { call @f() : () -> ()\n return }"),
+      HasSubstr("@f that is called has no body"));
+  EXPECT_THAT(refusal("module { module { } }"), HasSubstr("'builtin.module'"));
+  std::string chain = "func.func private @f0() {\n ub.poison : f32\n return }\n";
+  for (int i = 1; i < 64; ++i) {
+    std::string call = concat("call @f", i - 1, "() : () -> ()\n");
+    chain += concat("func.func private @f", i, "() {\n", call, call, "return }\n");
+  }
+  EXPECT_THAT(refusal(chain + "func.func @main() { call @f63() : () -> ()\n return }"),
+              HasSubstr("ops together"));
+  EXPECT_THAT(refusal("func.func @main() { cf.br ^a\n^a: return }"), HasSubstr("cf.br"));
+}
+
+TEST(Hostile, OpsAndTypes) {
+  EXPECT_THAT(
+      refusal("func.func @main(%m: memref<2xf32>) -> f32 {\n %c = arith.constant 0 : index\n"
+              " %v = memref.load %m[%c] : memref<2xf32>\n return %v : f32\n}"),
+      HasSubstr("memref.load"));
+  EXPECT_THAT(refusal("func.func @main(%t: tensor<9999999999x9999999999x9xf32>) { return }"),
+              HasSubstr("more bytes than can be counted"));
+  EXPECT_THAT(
+      refusal("func.func @main(%t: !torch.vtensor<[9999999999,9999999999],f32>) { return }"),
+      HasSubstr("more bytes than can be counted"));
+  EXPECT_THAT(refusal("func.func @main() -> tensor<3xf32> {\n"
+                      " %w = arith.constant dense_resource<w> : tensor<3xf32>\n"
+                      " return %w : tensor<3xf32>\n}\n" +
+                      std::string(kData)),
+              HasSubstr("the resource 'w' has 8 bytes; 'tensor<3xf32>' takes 12"));
+  EXPECT_THAT(refusal(std::string(kAdd).replace(1, 0,
+                                                "func.func private @g() -> f32 {\n"
+                                                " %c = arith.constant 1.0 : f32\n"
+                                                " return %c : f32\n}\n")),
+              HasSubstr("a module is of the torch dialect, or it is linalg on tensors"));
+}
+
+TEST(Hostile, Nesting) {
+  EXPECT_THAT(refusal("func.func @main() attributes {a = " + repeated("[", 100000)),
+              HasSubstr("nested deeper than 256"));
+  EXPECT_THAT(refusal("#a = affine_map<(d0) -> (" + repeated("d0 + ", 100000) + "d0)>"),
+              HasSubstr("more than 1000 operators"));
+  EXPECT_THAT(refusal("#a = affine_map<(d0) -> (" + repeated("-", 100000) + "d0)>"),
+              HasSubstr("more than 1000 operators"));
+  // Aliases nest without brackets, and double what is printed each time.
+  std::string aliases = "!t0 = !torch.int\n";
+  for (int i = 1; i < 100; ++i)
+    aliases += concat("!t", i, " = !torch.tuple<!t", i - 1, ", !t", i - 1, ">\n");
+  EXPECT_THAT(refusal(aliases + "func.func @main(%a: !t40) { return }"),
+              HasSubstr("too large when written out"));
+  EXPECT_THAT(refusal(aliases + "func.func @main(%a: !t99) { return }"),
+              HasSubstr("nested deeper than 64"));
+  std::string locations = "#l0 = loc(\"a\")\n";
+  for (int i = 1; i < 20000; ++i)
+    locations += concat("#l", i, " = loc(callsite(#l", i - 1, " at #l", i - 1, "))\n");
+  EXPECT_TRUE(Reading(locations + "func.func @main() { return loc(#l19999) }").status.ok());
+}
+
+TEST(Detect, LooksAtTheFirstToken) {
+  for (const char *text : {"module {}", "// a comment\n\n  func.func @f()", "#map = affine_map<>",
+                           "\"builtin.module\"() ({})", "{-# #-}", "ML\xEFR...", "!t = i32"})
+    EXPECT_TRUE(looksLikeMlir(text)) << text;
+  for (const char *text : {"", "PK\3\4", "not a model", "{\"a\": 1}", "#!/bin/sh", "\x80\2."})
+    EXPECT_FALSE(looksLikeMlir(text)) << text;
+}
+
+} // namespace
+} // namespace linalgd
