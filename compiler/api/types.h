@@ -103,7 +103,7 @@ struct WeightBinding {
   std::string dtype; // as in InputSpec
   std::vector<int64_t> shape;
   bool bound = true;   // false: the model holds no data for it
-  Digest blob;         // a blob of the model
+  Digest blob;         // a blob of the model, or a file of the artifact
   uint64_t offset = 0; // of the first element in that blob, bytes
   uint64_t size = 0;   // bytes from there that hold the elements
   // In elements. Empty: contiguous, row-major. Weights may be transposed views of each other.

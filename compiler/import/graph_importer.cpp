@@ -130,7 +130,10 @@ void GraphImporter::bindSymbolicShapes() {
     for (auto [symbol, position] : binding.positions)
       operands.push_back(symbolValue(symbol));
     auto map = AffineMap::get(0, operands.size(), binding.sizes, context_);
-    torch::BindSymbolicShapeOp::create(b_, binding.tensor, operands, map);
+    // torch-mlir states sizes of value tensors only.
+    auto type = cast<torch::BaseTensorType>(binding.tensor.getType());
+    Value value = torch::CopyToValueTensorOp::create(b_, type.asValue(), binding.tensor);
+    torch::BindSymbolicShapeOp::create(b_, value, operands, map);
   }
 }
 

@@ -127,9 +127,23 @@ def Aten_FminOp : Maximum<"fmin", "s.isFloat() ? s.make<arith::MinNumFOp>(x[0], 
 def Aten_MaxOtherOp : Maximum<"max.other", "s.max(x[0], x[1])">;
 def Aten_MinOtherOp : Maximum<"min.other", "s.min(x[0], x[1])">;
 def Aten_LogaddexpOp : Maximum<"logaddexp", "logAddExp(s, x[0], x[1])">;
-defm Aten_DunderAnd : Binary<"__and__", "s.make<arith::AndIOp>(x[0], x[1])">;
-defm Aten_DunderOr : Binary<"__or__", "s.make<arith::OrIOp>(x[0], x[1])">;
-defm Aten_DunderXor : Binary<"__xor__", "s.make<arith::XOrIOp>(x[0], x[1])">;
+// Another name of an op, which other compilers do not lower.
+class Renamed<string name, SchemaType other, string as>
+    : AtenOp<name, (ins Tensor:$self, other:$other), (outs Tensor:$result), [Decomposes]> {
+  let infer = "r.broadcast({op.getSelf(), op.getOther()})";
+  let definition = [{
+    ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
+      return b.replace(}] # as # [{::create(b, getSelf(), getOther()));
+    }
+  }];
+}
+multiclass RenamedBinary<string name, string as> {
+  def TensorOp : Renamed<name # ".Tensor", Tensor, as # "TensorOp">;
+  def ScalarOp : Renamed<name # ".Scalar", Scalar, as # "ScalarOp">;
+}
+defm Aten_DunderAnd : RenamedBinary<"__and__", "BitwiseAnd">;
+defm Aten_DunderOr : RenamedBinary<"__or__", "BitwiseOr">;
+defm Aten_DunderXor : RenamedBinary<"__xor__", "BitwiseXor">;
 
 class Shift<string name, SchemaType other, string body>
     : BinaryOp<name, Tensor, other, "r.broadcast", body>;
