@@ -59,7 +59,9 @@ def refusal(client: linalgd.Client, text: str, **options: Any) -> linalgd.Compil
 
 def test_text_is_compiled(client: linalgd.Client) -> None:
     f = client.compile(WITH_DATA)
-    assert f.signature["inputs"] == [{"name": "arg0", "kind": "tensor", "dtype": "float32", "shape": ["s0", 3]}]
+    assert f.signature["inputs"] == [
+        {"name": "arg0", "kind": "tensor", "dtype": "float32", "shape": ["s0", 3]}
+    ]
     np.testing.assert_array_equal(f(X), X + DATA)
 
 
@@ -112,7 +114,8 @@ def test_key_is_of_what_it_says(client: linalgd.Client) -> None:
     plain = client.submit(ADD).result(timeout=60)
     other = ADD.replace("%x", "%in").replace("%y", "%17").replace("  return", "  // done\n\n  return")
     same = client.submit(other).result(timeout=60)
-    assert same.key == plain.key and same.cached
+    assert same.key == plain.key
+    assert same.cached
     assert client.submit(ADD.replace("int 1", "int 2")).result(timeout=60).key != plain.key
 
 

@@ -1,4 +1,4 @@
-"""Text passes between linalgd, torch-mlir, IREE and mlir-opt: their programs take ours, and we take theirs."""
+"""Text passes between linalgd, torch-mlir, IREE and mlir-opt: they take ours, and we take theirs."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def test_torch_mlir_takes_our_torchscript(client: linalgd.Client, peers: Peers, 
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_torch_mlir_lowers_our_torch(
-    client: linalgd.Client, peers: Peers, tmp_path: Path, name: str
-) -> None:
+def test_torch_mlir_lowers_our_torch(client: linalgd.Client, peers: Peers, tmp_path: Path, name: str) -> None:
     path = emitted(client, tmp_path / "m.mlir", name, emit="torch")
     peers.accept("torch-mlir-opt", LOWER, path, "-o", tmp_path / "linalg.mlir")
     assert "linalg." in (tmp_path / "linalg.mlir").read_text()

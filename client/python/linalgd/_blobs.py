@@ -77,14 +77,12 @@ class Source:
         if self._model is None:
             self._model = compile_pb2.Model(
                 format=(
-                    compile_pb2.MODEL_FORMAT_MLIR
-                    if self.is_mlir
-                    else compile_pb2.MODEL_FORMAT_UNSPECIFIED
+                    compile_pb2.MODEL_FORMAT_MLIR if self.is_mlir else compile_pb2.MODEL_FORMAT_UNSPECIFIED
                 ),
                 blobs=[
                     compile_pb2.NamedBlob(name=span.name, digest=span.digest, size=span.size)
                     for span in self.spans
-                ]
+                ],
             )
         return self._model
 

@@ -61,8 +61,8 @@ def source_of(
     """The blobs of a model, and the input specs where it has no signature of its own.
 
     Args:
-        model: a path, MLIR itself (text of several lines, or bytes), an nn.Module (an fx.GraphModule is one), another callable, an
-            ExportedProgram or a ScriptModule.
+        model: a path, MLIR itself (text of several lines, or bytes), an nn.Module (an
+            fx.GraphModule is one), another callable, an ExportedProgram or a ScriptModule.
         args: example inputs; needed for modules, callables and TorchScript.
         kwargs: example keyword inputs.
         dynamic_shapes: as torch.export.export takes it; for TorchScript, by position.

@@ -155,9 +155,7 @@ def diagnostics(messages: Iterable[error_pb2.Diagnostic]) -> list[Diagnostic]:
         location = None
         if message.HasField("location"):
             where = message.location
-            location = Location(
-                where.file, where.line, where.function, where.module, where.column
-            )
+            location = Location(where.file, where.line, where.function, where.module, where.column)
         found.append(
             Diagnostic(
                 severity=_SEVERITIES.get(message.severity, "error"),
