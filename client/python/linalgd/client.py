@@ -146,9 +146,9 @@ class Client:
         Args:
             model: the path of a .pt2, .pt or .mlir (.mlirbc) file, MLIR itself (text of several
                 lines, or bytes), an nn.Module (an fx.GraphModule is one) or another callable,
-                exported here by torch.export, an ExportedProgram, or a ScriptModule. A
-                module on the meta device compiles without weights: the executable asks for
-                them by name (`Executable.unbound`, `bind`).
+                exported here by torch.export, an ExportedProgram, or a ScriptModule. A module
+                on the meta device compiles without weights: the executable asks for them by
+                name (`Executable.unbound`, `bind`).
             args: example inputs. Modules, callables and TorchScript need them; files with a
                 signature don't. Of TorchScript, they are tensors or `TensorSpec`s, numbers, strings
                 and None, which are fixed, and lists, tuples and dicts of these.
