@@ -102,7 +102,47 @@ public:
     return absl::OkStatus();
   }
 
+  absl::Status checkRanges() {
+    if (absl::Status status = run(); !status.ok())
+      return status;
+    const Object *top = stack_.empty() ? nullptr : &arena_[stack_.back()];
+    const Object *lines = top;
+    std::optional<size_t> numTexts;
+    if (hasParts(top, 3) && arena_[top->elements[0]].text == "FORMAT_WITH_STRING_TABLE") {
+      numTexts = arena_[top->elements[1]].elements.size();
+      lines = &arena_[top->elements[2]];
+    }
+    bool whole = hasParts(lines, 1);
+    for (size_t i = 0; whole && i < lines->elements.size(); ++i)
+      whole = hasParts(&arena_[lines->elements[i]], 2);
+    for (const Object &object : arena_)
+      whole = whole && object.kind != Kind::Storage &&
+              (!numTexts || isWithin(object, static_cast<int64_t>(*numTexts)));
+    return whole ? absl::OkStatus()
+                 : absl::InvalidArgumentError("the places of the code's lines are broken");
+  }
+
 private:
+  static bool hasParts(const Object *object, size_t least) {
+    return object && object->kind == Kind::Sequence && object->elements.size() >= least;
+  }
+
+  // A source is (indices of texts, index of the file's name or -1, line).
+  bool isWithin(const Object &source, int64_t numTexts) const {
+    if (source.kind != Kind::Sequence || source.elements.size() != 3)
+      return true;
+    const Object &texts = arena_[source.elements[0]], &name = arena_[source.elements[1]];
+    if (texts.kind != Kind::Sequence || name.kind != Kind::Integer)
+      return true;
+    bool within = true;
+    for (Ref text : texts.elements) {
+      if (arena_[text].kind != Kind::Integer)
+        return true; // a range: (source, start, end)
+      within = within && arena_[text].integer >= 0 && arena_[text].integer < numTexts;
+    }
+    return within && name.integer < numTexts;
+  }
+
   absl::Status run() {
     while (error_.empty() && !stopped_)
       step();
@@ -248,15 +288,14 @@ private:
   // ("storage", type, key, device, number of elements)
   void persistentId() {
     Ref id = pop();
-    Object object{Kind::Opaque};
-    const std::vector<Ref> &parts = arena_[id].elements;
-    if (arena_[id].kind == Kind::Sequence && parts.size() >= 4 && parts.size() <= kMaxParts &&
-        arena_[parts[1]].kind == Kind::Global && arena_[parts[2]].kind == Kind::String &&
-        arena_[parts[3]].kind == Kind::String && arena_[parts[2]].text.size() <= kMaxText &&
-        arena_[parts[3]].text.size() <= kMaxText) {
-      object.kind = Kind::Storage;
-      object.elements = parts;
-    }
+    Object object{Kind::Storage};
+    object.elements = arena_[id].elements;
+    const std::vector<Ref> &parts = object.elements;
+    if (arena_[id].kind != Kind::Sequence || parts.size() < 4 || parts.size() > kMaxParts ||
+        arena_[parts[1]].kind != Kind::Global || arena_[parts[2]].kind != Kind::String ||
+        arena_[parts[3]].kind != Kind::String || arena_[parts[2]].text.size() > kMaxText ||
+        arena_[parts[3]].text.size() > kMaxText)
+      return fail("it describes a storage in a way that linalgd does not know");
     push(std::move(object));
   }
 
@@ -284,6 +323,8 @@ private:
     Object object{Kind::Opaque};
     if (arena_[callee].kind == Kind::Global && arena_[arguments].kind == Kind::Sequence) {
       const std::vector<Ref> &given = arena_[arguments].elements;
+      if (name == "torch.jit._pickle\nbuild_intlist" && given.size() == 1)
+        return stack_.push_back(given[0]);
       bool v3 = name == "torch._utils\n_rebuild_tensor_v3";
       if (v3 || name == "torch._utils\n_rebuild_tensor_v2") {
         if (auto tensor = rebuildTensor(given, v3)) {
@@ -474,6 +515,12 @@ absl::Status checkPickle(std::string_view bytes, const StorageBytes &storageByte
   if (absl::Status status = checkSize(bytes); !status.ok())
     return status;
   return Unpickler(bytes).check(storageBytes);
+}
+
+absl::Status checkSourceRanges(std::string_view bytes) {
+  if (absl::Status status = checkSize(bytes); !status.ok())
+    return status;
+  return Unpickler(bytes).checkRanges();
 }
 
 } // namespace linalgd

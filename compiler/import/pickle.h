@@ -34,5 +34,8 @@ absl::StatusOr<std::map<std::string, PickledTensor>> readPickledTensors(std::str
 // storage has as many bytes as `storageBytes` says for its key; none: there is no such storage.
 using StorageBytes = std::function<std::optional<uint64_t>(std::string_view key)>;
 absl::Status checkPickle(std::string_view bytes, const StorageBytes &storageBytes);
+// The same for where TorchScript's code comes from ("code/….debug_pkl"): indices are within its
+// table of strings.
+absl::Status checkSourceRanges(std::string_view bytes);
 
 } // namespace linalgd

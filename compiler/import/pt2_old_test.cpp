@@ -117,6 +117,29 @@ TEST(Pickle, IsCheckedForOtherReaders) {
   EXPECT_EQ(check("X\xff\xff\xff\x7f.", 0), "the pickle cannot be read: it is truncated at byte 5");
 }
 
+// ("FORMAT_WITH_STRING_TABLE", ("text", "file"), ((0, (([0], NAME, 1), 0, 4)),)) as TorchScript has
+// it.
+std::string sourceRanges(char text, char name) {
+  auto string = [](const std::string &content) {
+    return std::string("X") + static_cast<char>(content.size()) + std::string(3, '\0') + content;
+  };
+  auto number = [](char value) { return std::string("K") + value; };
+  std::string list = "ctorch.jit._pickle\nbuild_intlist\n](" + number(text) + "e\x85R";
+  std::string source = list + number(name) + number(1) + "\x87";
+  std::string line = number(0) + source + number(0) + number(4) + "\x87\x86";
+  return "\x80\x02" + string("FORMAT_WITH_STRING_TABLE") + string("text") + string("file") +
+         "\x86" + line + "\x85\x87.";
+}
+
+TEST(Pickle, IsCheckedForSourceRanges) {
+  EXPECT_TRUE(checkSourceRanges(sourceRanges(0, 1)).ok()) << checkSourceRanges(sourceRanges(0, 1));
+  EXPECT_TRUE(checkSourceRanges(sourceRanges(1, 0)).ok());
+  for (const std::string &bad :
+       {sourceRanges(2, 1), sourceRanges(0, 2), std::string(")."), std::string("K\1\x85."),
+        std::string("K\1\x85\x85."), pickleOfTensor()})
+    EXPECT_FALSE(checkSourceRanges(bad).ok()) << bad;
+}
+
 TEST(Pickle, CallsNothing) {
   // {"w": os.system("x")}: an opaque value, no tensor.
   std::string text("\x80\x02}X\x01\0\0\0wcos\nsystem\nX\x01\0\0\0x\x85Rs.", 32);

@@ -73,12 +73,13 @@ checkPickles(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface> &in)
     std::string folder = name.rsplit('.').first.str() + "/";
     auto storageBytes = [&](std::string_view key) -> std::optional<uint64_t> {
       std::string storage = folder + std::string(key);
-      if (isDebugInfo || !file.hasRecord(storage))
+      if (!file.hasRecord(storage))
         return std::nullopt;
       return file.getRecordSize(storage);
     };
     auto [data, size] = file.getRecord(record);
-    absl::Status status = checkPickle({static_cast<const char *>(data.get()), size}, storageBytes);
+    std::string_view bytes(static_cast<const char *>(data.get()), size);
+    absl::Status status = isDebugInfo ? checkSourceRanges(bytes) : checkPickle(bytes, storageBytes);
     if (!status.ok())
       return absl::Status(status.code(),
                           concat("'", escaped(record), "': ", std::string(status.message())));
