@@ -1,5 +1,6 @@
 #include "compiler/capi/import.h"
 
+#include "compiler/api/input_spec.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/importer.h"
 #include "compiler/import/source_map.h"
@@ -46,7 +47,7 @@ private:
   MLIRContext &context_;
 };
 
-Options optionsOf(const LinalgdImportOptions *given) {
+absl::StatusOr<Options> optionsOf(const LinalgdImportOptions *given) {
   Options options;
   if (!given)
     return options;
@@ -55,30 +56,33 @@ Options optionsOf(const LinalgdImportOptions *given) {
   if (given->pythonLocations)
     options.locations = LocationsMode::Python;
   for (intptr_t i = 0; i < given->numInputs; ++i) {
-    const LinalgdInput &input = given->inputs[i];
-    InputSpec &spec = options.inputs.emplace_back();
-    spec.dtype = unwrap(input.dtype).str();
-    spec.shape.assign(input.sizes, input.sizes + input.rank);
+    llvm::StringRef text = unwrap(given->inputs[i]);
+    absl::StatusOr<InputSpec> input = parseInputSpec({text.data(), text.size()});
+    if (!input.ok())
+      return input.status();
+    options.inputs.push_back(*std::move(input));
   }
   return options;
-}
-
-// Null, with a diagnostic, where reading or importing fails.
-MlirModule importBlob(MLIRContext &context, Blob blob, const LinalgdImportOptions *given) {
-  context.loadDialect<torch::TorchDialect>();
-  Options options = optionsOf(given);
-  Model model;
-  model.blobs.push_back(std::move(blob));
-  ContextSink sink(context);
-  absl::StatusOr<ImportedModel> imported = readModel(model, options, sink);
-  if (!imported.ok())
-    return MlirModule{nullptr};
-  return wrap(importGraph(*imported, options, makeSourceMap(imported->graph), context).release());
 }
 
 MlirModule fail(MLIRContext &context, const std::string &message) {
   emitError(UnknownLoc::get(&context)) << message;
   return MlirModule{nullptr};
+}
+
+// Null, with a diagnostic, where reading or importing fails.
+MlirModule importBlob(MLIRContext &context, Blob blob, const LinalgdImportOptions *given) {
+  context.loadDialect<torch::TorchDialect>();
+  absl::StatusOr<Options> options = optionsOf(given);
+  if (!options.ok())
+    return fail(context, std::string(options.status().message()));
+  Model model;
+  model.blobs.push_back(std::move(blob));
+  ContextSink sink(context);
+  absl::StatusOr<ImportedModel> imported = readModel(model, *options, sink);
+  if (!imported.ok())
+    return MlirModule{nullptr};
+  return wrap(importGraph(*imported, *options, makeSourceMap(imported->graph), context).release());
 }
 
 } // namespace

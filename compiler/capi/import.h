@@ -7,23 +7,17 @@
 #include "mlir-c/IR.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* An input of a TorchScript module, which keeps no shapes. */
-typedef struct LinalgdInput {
-  MlirStringRef dtype; /* "float32", "int64", "bool", … */
-  intptr_t rank;
-  const int64_t *sizes; /* -1: dynamic */
-} LinalgdInput;
-
 typedef struct LinalgdImportOptions {
   MlirStringRef entry; /* the function's name; empty: "main" */
-  intptr_t numInputs;  /* 0 for archives of torch.export */
-  const LinalgdInput *inputs;
+  /* What a TorchScript module, which keeps no shapes, is called with, as `linalgc compile --input`
+     takes it: "float32[1,3,?]", "mask:bool[batch]", … None for archives of torch.export. */
+  intptr_t numInputs;
+  const MlirStringRef *inputs;
   /* Non-zero: locations are lines of the model's Python source, not the ids of its nodes. */
   int pythonLocations;
 } LinalgdImportOptions;
