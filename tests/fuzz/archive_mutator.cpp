@@ -68,7 +68,7 @@ void mutateContent(ZipEntry &entry, Random &random) {
   std::string_view name = entry.name;
   if (name.ends_with(".json"))
     mutateJson(entry.data, random);
-  else if (name.ends_with(".py"))
+  else if (name.ends_with(".py") || name.ends_with("extra/inputs"))
     mutateText(entry.data, random);
   else if (name.ends_with(".pt"))
     mutateArchive(entry.data, random);

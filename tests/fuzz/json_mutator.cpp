@@ -18,6 +18,17 @@ void collect(Json &value, std::vector<Json *> &values) {
       collect(child, values);
 }
 
+// Tags of torch.export's unions: that of a value decides which reader it meets.
+constexpr const char *kTags[] = {
+    "as_none",       "as_tensor",          "as_tensors",          "as_int",
+    "as_ints",       "as_float",           "as_floats",           "as_string",
+    "as_strings",    "as_sym_int",         "as_sym_ints",         "as_scalar_type",
+    "as_layout",     "as_device",          "as_memory_format",    "as_bool",
+    "as_bools",      "as_sym_bool",        "as_sym_bools",        "as_graph",
+    "as_complex",    "as_custom_obj",      "as_operator",         "as_sym_float",
+    "as_sym_floats", "as_int_lists",       "as_nested_tensors",   "as_expr",
+    "as_name",       "as_optional_tensor", "as_optional_tensors", "as_string_to_argument"};
+
 Json freshValue(Random &random) {
   constexpr int64_t kIntegers[] = {0,  1,       -1,        2,         7,        63,
                                    64, 1 << 20, INT32_MAX, INT64_MAX, INT64_MIN};
@@ -58,7 +69,10 @@ void mutateContainer(Json &value, const Json &other, Random &random) {
     Json content = std::move(*field);
     value.erase(field);
     if (random.oneIn(2)) { // another name for it
-      mutateText(key, random);
+      if (key.starts_with("as_"))
+        key = kTags[random.below(std::size(kTags))];
+      else
+        mutateText(key, random);
       value[key] = std::move(content);
     }
   } else if (other.is_object() && !other.empty()) {

@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz::AllocationBound bound(size, 512, 16 << 20);
   fuzz::QuietSink sink;
   Options options;
+  options.locations = size % 2 ? LocationsMode::Python : LocationsMode::Ids;
   model.format = ModelFormat::Pt2;
   auto imported = readModel(model, options, sink);
   if (!imported.ok())

@@ -31,7 +31,8 @@ void onMalloc(const volatile void *, size_t size) {
 }
 
 void onFree(const volatile void *pointer) {
-  if (counting && pointer)
+  // What is freed twice is for the allocator to report.
+  if (counting && __sanitizer_get_ownership(const_cast<const void *>(pointer)))
     liveBytes -=
         static_cast<int64_t>(__sanitizer_get_allocated_size(const_cast<const void *>(pointer)));
 }

@@ -1,5 +1,6 @@
 // TorchScript files, from the bytes to the torch dialect. What the file calls "extra/inputs"
-// describes the inputs, a line each: dtype and sizes.
+// describes the inputs, a line each.
+#include "compiler/api/input_spec.h"
 #include "tests/fuzz/import.h"
 #include "tests/fuzz/support.h"
 
@@ -15,19 +16,10 @@ std::vector<InputSpec> inputsOf(const Model &model) {
   const ModelFile *file = files.ok() ? files->find("extra/inputs") : nullptr;
   if (!file)
     return inputs;
-  for (llvm::StringRef line :
-       llvm::split(llvm::StringRef(file->bytes.data(), file->bytes.size()), '\n')) {
-    InputSpec &input = inputs.emplace_back();
-    auto [dtype, sizes] = line.split(' ');
-    input.dtype = dtype.str();
-    while (!sizes.empty()) {
-      auto [first, rest] = sizes.split(' ');
-      int64_t size = 0;
-      if (!first.getAsInteger(10, size))
-        input.shape.push_back(size);
-      sizes = rest;
-    }
-  }
+  llvm::StringRef text(file->bytes.data(), file->bytes.size());
+  for (llvm::StringRef line : llvm::split(text, '\n'))
+    if (auto input = parseInputSpec({line.data(), line.size()}); input.ok())
+      inputs.push_back(*std::move(input));
   return inputs;
 }
 
