@@ -32,7 +32,7 @@ MLIRContext &sharedContext() {
 
 void importModel(const ImportedModel &model, const Options &options) {
   SourceMap sourceMap = makeSourceMap(model.graph);
-  KeyMaker(model, options, sourceMap, "target").make(Stage::Executable);
+  KeyMaker(keyContent(model), options, sourceMap, "target").make(Stage::Executable);
   if (makeSignature(model.graph, options.entry).empty())
     fail("a model without a signature");
   MLIRContext &context = sharedContext();

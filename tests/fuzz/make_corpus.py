@@ -2,13 +2,14 @@
 
 The archives that compiler/import's tests read (compiler/import/testdata) are seeds as they are; here are
 the others, each tiny: pickles and JSON out of those archives, expressions, archives with every kind of
-record, and TorchScript files.
+record, TorchScript files, and what those archives compile to, as text and as bytecode.
 
-    .venv/bin/python tests/fuzz/make_corpus.py
+    ninja -C build linalgd-compile linalgd-opt && .venv/bin/python tests/fuzz/make_corpus.py
 """
 
 import io
 import pathlib
+import subprocess
 import zipfile
 
 import torch
@@ -16,6 +17,7 @@ import torch
 HERE = pathlib.Path(__file__).parent
 TESTDATA = HERE.parents[1] / "compiler" / "import" / "testdata"
 CORPUS = HERE / "corpus"
+BIN = HERE.parents[1] / "build" / "bin"
 
 EXPRESSIONS = [
     "Symbol('s77', positive=True, integer=True)",
@@ -137,8 +139,22 @@ def torchscript() -> None:
         ("scripted", torch.jit.script(Control().eval())),
     ):
         buffer = io.BytesIO()
-        torch.jit.save(module, buffer, _extra_files={"inputs": "float32 -1 3"})
+        torch.jit.save(module, buffer, _extra_files={"inputs": "x:float32[?,3]"})
         write("torchscript", name, buffer.getvalue())
+
+
+def modules() -> None:
+    """The torch dialect and linalg, with weights, control flow and symbolic sizes."""
+    for name, stage in (("mlp", "torch-raw"), ("branch", "torch-raw"), ("mlp", "torch"), ("mlp", "linalg")):
+        model = str(TESTDATA / f"{name}.pt2")
+        command = [str(BIN / "linalgd-compile"), model, "--emit", stage, "--weights", "inline", "-o", "-"]
+        text = subprocess.run(command, check=True, capture_output=True).stdout
+        write("mlir", f"{name}_{stage}", text)
+        if name == "mlp":
+            encoded = subprocess.run(
+                [str(BIN / "linalgd-opt"), "--emit-bytecode"], input=text, check=True, capture_output=True
+            ).stdout
+            write("mlir", f"{name}_{stage}_bytecode", encoded)
 
 
 def main() -> None:
@@ -146,6 +162,7 @@ def main() -> None:
     archives()
     documents()
     torchscript()
+    modules()
     for i, text in enumerate(EXPRESSIONS):
         write("symbols", f"{i:02}", text.encode())
 
