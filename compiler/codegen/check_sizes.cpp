@@ -145,21 +145,47 @@ void Checker::checkCast(tensor::CastOp op) {
 
 //===-- loops ---------------------------------------------------------------------------------===//
 
-// Whether an index grows with every loop.
-bool isMonotonic(AffineExpr expr) {
+// The least and the largest value of an index, in the sizes of the loops; those of a remainder
+// may be further apart than need be.
+struct IndexRange {
+  AffineExpr least, largest;
+};
+
+std::optional<IndexRange> rangeOf(AffineExpr expr) {
+  MLIRContext *context = expr.getContext();
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return IndexRange{getAffineConstantExpr(0, context),
+                      getAffineSymbolExpr(dim.getPosition(), context) - 1};
+  if (isa<AffineConstantExpr>(expr))
+    return IndexRange{expr, expr};
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return isa<AffineDimExpr, AffineConstantExpr>(expr);
-  if (expr.getKind() == AffineExprKind::Add)
-    return isMonotonic(binary.getLHS()) && isMonotonic(binary.getRHS());
+  std::optional<IndexRange> left = binary ? rangeOf(binary.getLHS()) : std::nullopt;
+  if (!left)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add) {
+    std::optional<IndexRange> right = rangeOf(binary.getRHS());
+    if (!right)
+      return std::nullopt;
+    return IndexRange{left->least + right->least, left->largest + right->largest};
+  }
   auto by = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return by && by.getValue() > 0 && isMonotonic(binary.getLHS()) &&
-         (expr.getKind() == AffineExprKind::Mul || expr.getKind() == AffineExprKind::FloorDiv ||
-          expr.getKind() == AffineExprKind::CeilDiv);
+  if (!by || (by.getValue() <= 0 && expr.getKind() != AffineExprKind::Mul))
+    return std::nullopt;
+  switch (expr.getKind()) {
+  case AffineExprKind::Mul:
+    if (by.getValue() < 0)
+      std::swap(left->least, left->largest);
+    return IndexRange{left->least * by, left->largest * by};
+  case AffineExprKind::FloorDiv:
+    return IndexRange{left->least.floorDiv(by), left->largest.floorDiv(by)};
+  case AffineExprKind::CeilDiv:
+    return IndexRange{left->least.ceilDiv(by), left->largest.ceilDiv(by)};
+  default: // a remainder
+    return IndexRange{getAffineConstantExpr(0, context), by - 1};
+  }
 }
 
-// All operands that a loop walks have one size; where an index is computed, its largest value is
-// inside.
+// All operands that a loop walks have one size; where an index is computed, its values are inside.
 LogicalResult Checker::checkStructured(linalg::LinalgOp op) {
   SmallVector<OpFoldResult> loops(op.getNumLoops());
   for (bool known : {true, false})
@@ -181,13 +207,12 @@ LogicalResult Checker::checkStructured(linalg::LinalgOp op) {
         requireEqual(size, loops[dim.getPosition()], which + " must have the size of the others");
         continue;
       }
-      if (!isMonotonic(expr))
+      std::optional<IndexRange> range = rangeOf(expr);
+      if (!range)
         return op.emitError() << "has an index that cannot be checked: "
                               << AffineMapAttr::get(op.getMatchingIndexingMap(&operand));
-      SmallVector<AffineExpr> last;
-      for (unsigned loop = 0; loop < loops.size(); ++loop)
-        last.push_back(symbol(loop) - 1);
-      requireAtMost(combine(expr.replaceDims(last) + 1, loops), size, which + " is too small");
+      requireAtMost(number(0), combine(range->least, loops), which + " begins too late");
+      requireAtMost(combine(range->largest + 1, loops), size, which + " is too small");
     }
   }
   return success();

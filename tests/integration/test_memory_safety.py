@@ -136,7 +136,7 @@ def test_sizes_that_nobody_knew(client: linalgd.Client, tmp_path: Path, name: st
     function, fitting, wrong, pattern = UNKNOWN[name]
     path = tmp_path / "model.pt"
     torch.jit.save(torch.jit.trace(Of(function), fitting, check_trace=False), path)
-    shapes = tuple(dict.fromkeys(range(tensor.dim()), True) for tensor in fitting)
+    shapes = tuple(dict.fromkeys(range(tensor.dim()), torch.export.Dim.DYNAMIC) for tensor in fitting)
     job = client.submit(path, fitting, dynamic_shapes=shapes, emit="executable")
     job.result(timeout=DEADLINE).save(tmp_path / "model.so")
     model = linalgd.load(tmp_path / "model.so")
@@ -165,6 +165,7 @@ def hostile(tmp_path: Path, edit: Callable[[Any], None]) -> Path:
     entries = pack_entries(tmp_path / "honest.pt2")
     document = json.loads(entries[MODEL])
     edit(document["graph_module"]["graph"]["tensor_values"])
+    document["guards_code"] = []  # they would notice first
     (tmp_path / "hostile.pt2").write_bytes(pack({**entries, MODEL: json.dumps(document).encode()}))
     return tmp_path / "hostile.pt2"
 

@@ -349,7 +349,7 @@ def _children(dynamic: Any, count: int, path: str) -> list[Any]:
 
 def _symbol_of(entry: Any) -> str | None:
     """The name of a size that varies, empty where it has none; None for one that does not vary."""
-    if entry is None or isinstance(entry, int):
+    if entry is None or (isinstance(entry, int) and not isinstance(entry, bool)):
         return None
     if isinstance(entry, str):
         return entry
