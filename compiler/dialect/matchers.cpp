@@ -2,8 +2,6 @@
 #include "compiler/dialect/matchers.h"
 #include "compiler/dialect/lists.h"
 
-#include "llvm/ADT/StringSwitch.h"
-
 using namespace mlir;
 
 namespace linalgd::torch {
@@ -54,12 +52,15 @@ std::optional<StringRef> matchString(Value value) {
 }
 
 bool isListWrite(Operation *op) {
-  return isa<OperatorOp>(op) && op->getNumOperands() &&
-         isa<ListType>(op->getOperand(0).getType()) &&
-         llvm::StringSwitch<bool>(getQualifiedName(op))
-             .Cases({"aten.append.t", "aten.extend.t", "aten.insert.t", "aten.pop.t"}, true)
-             .Cases({"aten.clear.t", "aten._set_item.t", "aten.add_.t", "aten.reverse.t"}, true)
-             .Default(false);
+  if (!isa<OperatorOp>(op) || op->getNumOperands() == 0 ||
+      !isa<ListType, DictType>(op->getOperand(0).getType()))
+    return false;
+  StringRef name = getQualifiedName(op);
+  return name.consume_front("aten.") &&
+         llvm::is_contained({"append", "extend", "insert", "pop", "clear", "_set_item", "add_",
+                             "reverse", "Delete", "remove", "sort", "update", "setdefault",
+                             "popitem"},
+                            name.split('.').first);
 }
 
 bool isWrittenList(Value list) {

@@ -20,6 +20,7 @@ enum class ArgKind : uint8_t {
   ScalarType,
   Layout,
   MemoryFormat,
+  Any, // "t", "Any": a value of any type
 };
 
 struct ArgSchema {

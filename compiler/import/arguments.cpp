@@ -146,17 +146,16 @@ std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
 Value GraphImporter::argument(const Argument &argument, const ArgSchema &schema) {
   if (argument.isNone())
     return torch::ConstantNoneOp::create(b_);
-  // Of any type: "t", "t[]", "Any".
-  if (schema.type.starts_with("t") || schema.type == "Any")
+  if (schema.kind == ArgKind::Any)
     return untypedArgument(argument);
+  // int[2] may be given as one number.
   if (const ValueId *value = argument.asValue())
-    if (!schema.isList || isa<torch::ListType>(valueOf(*value).getType()))
+    if (!schema.isList || !torch::isNumberLike(valueOf(*value).getType()))
       return valueOf(*value);
   if (!schema.isList)
     return element(argument, schema.kind);
   if (const auto *items = std::get_if<ArgumentList>(&argument.value))
     return list(*items, schema);
-  // int[2] given as one number.
   ArgumentList repeated;
   repeated.items.assign(std::max(schema.listSize, 1u), argument);
   return list(repeated, schema);
@@ -211,6 +210,8 @@ Value GraphImporter::element(const Argument &argument, ArgKind kind) {
     return integer(layoutCode(*value));
   if (const auto *value = std::get_if<MemoryFormat>(&argument.value))
     return integer(memoryFormatCode(*value));
+  if (const auto *value = std::get_if<ObjectId>(&argument.value))
+    return isInFunction_ ? objectInFunction(*value) : importObject(*value);
   if (const auto *value = std::get_if<DeviceName>(&argument.value))
     return torch::ConstantDeviceOp::create(b_, value->name);
   return {};

@@ -63,9 +63,9 @@ std::string real(double value) {
 template <typename Enum> uint64_t number(Enum value) { return static_cast<uint64_t>(value); }
 
 std::string_view kindName(TypeKind kind) {
-  static constexpr std::string_view kNames[] = {"None",     "Tensor", "int",    "float",     "bool",
-                                                "number",   "str",    "Device", "Generator", "list",
-                                                "optional", "tuple",  "dict",   "Any"};
+  static constexpr std::string_view kNames[] = {
+      "None",      "Tensor", "int",      "float", "bool", "number", "str",   "Device",
+      "Generator", "list",   "optional", "tuple", "dict", "Any",    "union", "object"};
   return kNames[number(kind)];
 }
 
@@ -88,6 +88,8 @@ public:
     }
     for (const GraphGuard &guard : graph_.guards)
       line(concat("guard ", guard.text));
+    if (graph_.isProgram())
+      addProgram();
     line("in_spec " + quoted(graph_.inSpec));
     line("out_spec " + quoted(graph_.outSpec));
     return std::move(lines_);
@@ -112,6 +114,32 @@ private:
     if (isWeight && weight != graph_.weights.end() && weight->second.inlined)
       text += concat(" of bytes ", hex(contiguousBytes(model_, weight->second)));
     line(std::move(text));
+  }
+
+  // Of a program of several functions: its classes, objects and functions.
+  void addProgram() {
+    for (const GraphClass &type : graph_.classes) {
+      line(concat("class ", name(type.name)));
+      for (const GraphClass::Attribute &attribute : type.attributes)
+        line(concat("  attribute ", name(attribute.name), ": ", this->type(attribute.type)));
+      for (const GraphClass::Method &method : type.methods)
+        line(concat("  method ", name(method.name), " ", text(method.function)));
+    }
+    for (const GraphObject &object : graph_.objects) {
+      std::string text = concat("object of class ", number(object.type));
+      for (const Argument &slot : object.slots)
+        text += concat(" ", this->text(slot));
+      line(std::move(text));
+    }
+    // What the graph's own block gives back.
+    std::string text = "gives";
+    for (const Argument &output : graph_.body().outputs)
+      text += concat(" ", this->text(output));
+    line(std::move(text));
+    for (const GraphFunction &function : graph_.functions) {
+      line(concat("function ", name(function.name), " gives ", type(function.result)));
+      add(graph_.block(function.body), "  ");
+    }
   }
 
   void addNodes(const GraphBlock &block, const std::string &indent) {
@@ -188,6 +216,8 @@ private:
     if (type.kind == TypeKind::Tensor)
       return tensor(type.tensor);
     std::string out(kindName(type.kind));
+    if (type.kind == TypeKind::Object)
+      out += concat(" ", number(type.object));
     if (type.parameters.empty())
       return out;
     out += "<";
@@ -228,6 +258,8 @@ private:
   std::string text(Layout value) { return concat("layout ", number(value)); }
   std::string text(const DeviceName &value) { return concat("device ", quoted(value.name)); }
   std::string text(const OperatorName &value) { return concat("operator ", quoted(value.name)); }
+  std::string text(ObjectId value) { return concat("object ", number(value)); }
+  std::string text(FunctionId value) { return concat("function ", number(value)); }
   std::string text(BlockId) { return "block"; } // follows, in order
   std::string text(const ArgumentList &list) {
     std::string out(list.element == TypeKind::Any ? "" : kindName(list.element));
@@ -239,7 +271,7 @@ private:
   std::string text(const ArgumentDict &dict) {
     std::string out = "{";
     for (size_t i = 0; i < dict.items.size(); ++i)
-      out += concat(i == 0 ? "" : ", ", quoted(dict.keys[i]), ": ", text(dict.items[i]));
+      out += concat(i == 0 ? "" : ", ", text(dict.keys[i]), ": ", text(dict.items[i]));
     return out + "}";
   }
 

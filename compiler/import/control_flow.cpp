@@ -4,6 +4,7 @@
 // of the first one, the block, and the values carried. The block's first input is the round's
 // number, its first output whether to go on.
 #include "compiler/import/graph_importer.h"
+#include "compiler/ops/container/container.h"
 #include "compiler/ops/control/control.h"
 
 using namespace mlir;
@@ -30,6 +31,15 @@ Value GraphImporter::typedArgument(const Argument &argument, mlir::Type type) {
     auto values = elements([&](size_t) { return list.getContainedType(); });
     return values ? makeList(*values, list.getContainedType()) : Value();
   }
+  const auto *entries = std::get_if<ArgumentDict>(&argument.value);
+  if (auto dict = dyn_cast<torch::DictType>(type); dict && entries) {
+    SmallVector<Value> keys, values;
+    for (auto [key, item] : llvm::zip_equal(entries->keys, entries->items))
+      if (!keys.emplace_back(typedArgument(key, dict.getKeyType())) ||
+          !values.emplace_back(typedArgument(item, dict.getValueType())))
+        return {};
+    return torch::DictConstructOp::create(b_, type, keys, values);
+  }
   auto tuple = dyn_cast<torch::TupleType>(type);
   if (tuple && items && tuple.getContainedTypes().size() == items->items.size()) {
     auto values = elements([&](size_t index) { return tuple.getContainedTypes()[index]; });
@@ -54,7 +64,8 @@ LogicalResult GraphImporter::importBlock(const GraphBlock &block, Region &region
                                          SmallVectorImpl<Value> &results, TypeRange types) {
   Block &body = region.emplaceBlock();
   for (ValueId input : block.inputs)
-    values_[input] = body.addArgument(convertType(context_, graph_.typeOf(input)), b_.getLoc());
+    values_[input] =
+        body.addArgument(convertType(context_, graph_, graph_.typeOf(input)), b_.getLoc());
   b_.setInsertionPointToEnd(&body);
   Location location = b_.getLoc();
   if (failed(importNodes(block)))

@@ -112,7 +112,12 @@ mlir::Type convertDType(MLIRContext *context, DType dtype) {
   return {};
 }
 
-mlir::Type convertType(MLIRContext *context, const GraphType &type) {
+mlir::Type convertType(MLIRContext *context, const Graph &graph, const GraphType &type) {
+  auto parameters = [&] {
+    return llvm::map_to_vector(type.parameters, [&](const GraphType &parameter) {
+      return convertType(context, graph, parameter);
+    });
+  };
   switch (type.kind) {
   case TypeKind::None:
     return torch::NoneType::get(context);
@@ -137,17 +142,18 @@ mlir::Type convertType(MLIRContext *context, const GraphType &type) {
   case TypeKind::Generator:
     return torch::GeneratorType::get(context);
   case TypeKind::List:
-    return torch::ListType::get(convertType(context, type.parameters.at(0)));
+    return torch::ListType::get(convertType(context, graph, type.parameters.at(0)));
   case TypeKind::Optional:
-    return torch::OptionalType::get(convertType(context, type.parameters.at(0)));
+    return torch::OptionalType::get(convertType(context, graph, type.parameters.at(0)));
   case TypeKind::Tuple:
-    return torch::TupleType::get(
-        context, llvm::map_to_vector(type.parameters, [&](const GraphType &parameter) {
-          return convertType(context, parameter);
-        }));
+    return torch::TupleType::get(context, parameters());
+  case TypeKind::Union:
+    return torch::UnionType::get(context, parameters());
+  case TypeKind::Object:
+    return torch::NnModuleType::get(context, graph.classOf(type.object).name);
   case TypeKind::Dict:
-    return torch::DictType::get(context, convertType(context, type.parameters.at(0)),
-                                convertType(context, type.parameters.at(1)));
+    return torch::DictType::get(context, convertType(context, graph, type.parameters.at(0)),
+                                convertType(context, graph, type.parameters.at(1)));
   case TypeKind::Any:
     return torch::AnyType::get(context);
   }

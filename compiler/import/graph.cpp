@@ -31,9 +31,12 @@ template <typename Visitor> void walk(const Argument &argument, Visitor visit) {
   if (const auto *list = std::get_if<ArgumentList>(&argument.value))
     for (const Argument &item : list->items)
       walk(item, visit);
-  if (const auto *dict = std::get_if<ArgumentDict>(&argument.value))
+  if (const auto *dict = std::get_if<ArgumentDict>(&argument.value)) {
+    for (const Argument &key : dict->keys)
+      walk(key, visit);
     for (const Argument &item : dict->items)
       walk(item, visit);
+  }
 }
 
 } // namespace

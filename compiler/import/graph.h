@@ -40,22 +40,29 @@ enum class TypeKind : uint8_t {
   Optional,
   Tuple,
   Dict,
-  Any
+  Any,
+  Union,
+  Object
 };
+
+enum class ValueId : uint32_t {};    // index into Graph::values
+enum class BlockId : uint32_t {};    // index into Graph::blocks
+enum class ClassId : uint32_t {};    // index into Graph::classes
+enum class ObjectId : uint32_t {};   // index into Graph::objects
+enum class FunctionId : uint32_t {}; // index into Graph::functions
 
 struct GraphType {
   TypeKind kind = TypeKind::Tensor;
-  TensorType tensor;                 // Tensor
-  std::vector<GraphType> parameters; // List, Optional: one; Tuple: each; Dict: key and value
+  TensorType tensor; // Tensor
+  // List, Optional: one; Tuple, Union: each; Dict: key and value
+  std::vector<GraphType> parameters;
+  ClassId object = ClassId(0); // Object
 
   static GraphType of(TypeKind kind) { return GraphType{kind, {}, {}}; }
   static GraphType of(TensorType tensor) {
     return GraphType{TypeKind::Tensor, std::move(tensor), {}};
   }
 };
-
-enum class ValueId : uint32_t {}; // index into Graph::values
-enum class BlockId : uint32_t {}; // index into Graph::blocks
 
 struct GraphValue {
   GraphType type;
@@ -67,7 +74,7 @@ struct ArgumentList {
   std::vector<Argument> items;
 };
 struct ArgumentDict {
-  std::vector<std::string> keys;
+  std::vector<Argument> keys;
   std::vector<Argument> items; // one for each key
 };
 struct DeviceName {
@@ -81,7 +88,7 @@ struct OperatorName {
 struct Argument {
   std::variant<std::monostate, ValueId, int64_t, double, bool, std::complex<double>, std::string,
                DType, MemoryFormat, Layout, DeviceName, OperatorName, BlockId, ArgumentList,
-               ArgumentDict>
+               ArgumentDict, ObjectId, FunctionId>
       value;
 
   bool isNone() const { return std::holds_alternative<std::monostate>(value); }
@@ -95,9 +102,11 @@ struct NamedArgument {
 
 struct Node {
   // "aten.add.Tensor" (without ".default"), "_operator.add", "math.sqrt", "mylib.op.overload",
-  // "prim.If" (a condition, two blocks), "prim.Loop" (the most rounds, a condition, a block from
-  // the round's number and what is carried to the next condition and that, what is carried). Blocks
-  // use values of the blocks around them.
+  // "prim.GetAttr" (an object, a name), "prim.SetAttr" (and a value), "prim.CallMethod" (an object,
+  // a name, arguments), "prim.CallFunction" (a function, arguments), "prim.CreateObject", "prim.If"
+  // (a condition, two blocks), "prim.Loop" (the most rounds, a condition, a block from the round's
+  // number and what is carried to the next condition and that, what is carried). Blocks use values
+  // of the blocks around them.
   std::string target;
   std::vector<NamedArgument> inputs;
   // A ValueId, a list of them (an operator that returns a list, unpacked), or None.
@@ -159,6 +168,40 @@ struct GraphGuard {
   ExpressionPtr expression; // a comparison over symbols; null where it is none that can be checked
 };
 
+// A class of a program's objects: modules, what the program makes itself, members of an enum. An
+// interface has neither attributes nor methods.
+struct GraphClass {
+  struct Attribute {
+    std::string name;
+    GraphType type;
+  };
+  struct Method {
+    std::string name;
+    FunctionId function;
+  };
+  std::string name; // without its Python module, and unique
+  std::vector<Attribute> attributes;
+  std::vector<Method> methods;
+};
+
+// An object that is there when the program starts.
+struct GraphObject {
+  ClassId type = ClassId(0);
+  std::vector<Argument> slots; // one for each attribute
+};
+
+struct GraphFunction {
+  std::string name;          // unique
+  BlockId body = BlockId(0); // its inputs are the arguments, it has one output
+  GraphType result;
+};
+
+// What of a program's interface only lowering it finds out.
+struct ProgramInterface {
+  std::vector<std::string> slots; // the weights that are used, in order of first appearance
+  std::vector<std::string> state; // inputs, then weights, that are written
+};
+
 struct Graph {
   std::vector<GraphValue> values; // numbered in the order of their definition
   std::vector<GraphBlock>
@@ -170,6 +213,15 @@ struct Graph {
   std::map<std::string, Weight, std::less<>> weights; // by slot
   std::string inSpec, outSpec;                        // pytree specs, as torch writes them
 
+  // Of a program of several functions on objects: the graph's own block calls a method of
+  // objects[0] and gives back its result. `outputs` and `outSpec` are found by lowering it.
+  std::vector<GraphClass> classes;
+  std::vector<GraphObject> objects;
+  std::vector<GraphFunction> functions;
+  std::optional<ProgramInterface> interface;
+
+  bool isProgram() const { return !objects.empty(); }
+
   ValueId addValue(GraphType type) {
     values.push_back({std::move(type)});
     return static_cast<ValueId>(values.size() - 1);
@@ -177,6 +229,9 @@ struct Graph {
   const GraphType &typeOf(ValueId id) const { return values[static_cast<size_t>(id)].type; }
   GraphBlock &block(BlockId id) { return blocks[static_cast<size_t>(id)]; }
   const GraphBlock &block(BlockId id) const { return blocks[static_cast<size_t>(id)]; }
+  const GraphClass &classOf(ClassId id) const { return classes[static_cast<size_t>(id)]; }
+  const GraphObject &object(ObjectId id) const { return objects[static_cast<size_t>(id)]; }
+  const GraphFunction &function(FunctionId id) const { return functions[static_cast<size_t>(id)]; }
   GraphBlock &body() { return blocks.front(); }
   const GraphBlock &body() const { return blocks.front(); }
 };
@@ -185,7 +240,7 @@ struct Graph {
 std::string nodeId(size_t index);
 
 // Calls `visit(node, index)` on every node: a block's nodes in order, and after each node those of
-// its own blocks. `index` is the node's number in nodeId().
+// its own blocks; then those of the graph's functions. `index` is the node's number in nodeId().
 template <typename Visitor> void forEachNode(const Graph &graph, Visitor visit);
 
 // Appends the values that an argument mentions, in order; for an argument of `outputs`, defines.
@@ -210,6 +265,8 @@ void forEachNode(const Graph &graph, BlockId block, size_t &index, Visitor &visi
 template <typename Visitor> void forEachNode(const Graph &graph, Visitor visit) {
   size_t index = 0;
   detail::forEachNode(graph, BlockId(0), index, visit);
+  for (const GraphFunction &function : graph.functions)
+    detail::forEachNode(graph, function.body, index, visit);
 }
 
 } // namespace linalgd

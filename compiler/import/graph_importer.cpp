@@ -15,7 +15,7 @@ GraphImporter::GraphImporter(const ImportedModel &model, const Options &options,
                              const SourceMap &sourceMap, MLIRContext &context)
     : model_(model), graph_(model.graph), options_(options), sourceMap_(sourceMap),
       context_(&context), b_(UnknownLoc::get(&context), &context),
-      state_(writtenState(model.graph)) {}
+      state_(model.graph.isProgram() ? std::vector<WrittenState>() : writtenState(model.graph)) {}
 
 Location GraphImporter::locationOf(size_t node) {
   return makeLocation(context_, node, options_, sourceMap_);
@@ -24,6 +24,8 @@ Location GraphImporter::locationOf(size_t node) {
 OwningOpRef<ModuleOp> GraphImporter::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b_.getLoc());
   b_.setInsertionPointToStart(module->getBody());
+  if (graph_.isProgram())
+    return succeeded(importProgram()) && succeeded(verify(*module)) ? std::move(module) : nullptr;
   auto function = func::FuncOp::create(b_, options_.entry, b_.getFunctionType({}, {}));
   if (failed(importArguments(function)))
     return nullptr;
@@ -34,11 +36,11 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
 }
 
 LogicalResult GraphImporter::importArguments(func::FuncOp function) {
-  Block *entry = function.addEntryBlock();
+  Block *entry = function.empty() ? function.addEntryBlock() : &function.front();
   std::vector<const GraphInput *> arguments = functionArguments(graph_);
   for (const GraphInput *input : arguments)
-    values_[*input->value] =
-        entry->addArgument(convertType(context_, graph_.typeOf(*input->value)), b_.getLoc());
+    values_[*input->value] = entry->addArgument(
+        convertType(context_, graph_, graph_.typeOf(*input->value)), b_.getLoc());
   b_.setInsertionPointToStart(entry);
   SmallVector<Attribute> state;
   for (const WrittenState &written : state_) {
@@ -140,16 +142,19 @@ void GraphImporter::bindSymbolicShapes() {
 void GraphImporter::importWeights() {
   for (const UsedWeight &used : usedWeights(graph_)) {
     b_.setLoc(locationOf(used.firstUser));
-    const Weight &weight = graph_.weights.at(used.input->name);
-    values_[*used.input->value] =
-        torch::TensorLiteralOp::create(b_, convertType(context_, graph_.typeOf(*used.input->value)),
-                                       makeWeightData(context_, model_, weight));
+    importWeight(*used.input);
   }
+}
+
+void GraphImporter::importWeight(const GraphInput &weight) {
+  values_[*weight.value] = torch::TensorLiteralOp::create(
+      b_, convertType(context_, graph_, graph_.typeOf(*weight.value)),
+      makeWeightData(context_, model_, graph_.weights.at(weight.name)));
 }
 
 Type GraphImporter::resultType(const Argument &output) {
   if (const ValueId *value = output.asValue())
-    return convertType(context_, graph_.typeOf(*value));
+    return convertType(context_, graph_, graph_.typeOf(*value));
   if (const auto *list = std::get_if<ArgumentList>(&output.value)) {
     switch (list->element) {
     case TypeKind::Int:
@@ -180,6 +185,12 @@ LogicalResult GraphImporter::importNode(const Node &node) {
     return importIf(node);
   if (node.target == "prim.Loop")
     return importLoop(node);
+  if (node.target == "prim.DictConstruct")
+    return importDict(node);
+  if (llvm::is_contained({"prim.GetAttr", "prim.SetAttr", "prim.CallMethod", "prim.CallFunction",
+                          "prim.CreateObject"},
+                         StringRef(node.target)))
+    return importObjectNode(node);
   std::vector<BlockId> blocks;
   for (const NamedArgument &input : node.inputs)
     collectBlocks(input.argument, blocks);

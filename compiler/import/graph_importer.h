@@ -19,8 +19,8 @@ mlir::Location makeLocation(mlir::MLIRContext *context, size_t node, const Optio
 
 // torch's element type, with signedness.
 mlir::Type convertDType(mlir::MLIRContext *context, DType dtype);
-// Tensors without value semantics, everything else as it is.
-mlir::Type convertType(mlir::MLIRContext *context, const GraphType &type);
+// Tensors without value semantics, everything else as it is. `graph` knows the classes.
+mlir::Type convertType(mlir::MLIRContext *context, const Graph &graph, const GraphType &type);
 
 // The data of a weight: a resource named after its slot, over the mapped blob where that is
 // possible, without data where there is none; small constants of the code as they are.
@@ -52,6 +52,22 @@ private:
   mlir::Type resultType(const Argument &output);
   mlir::Value valueOf(ValueId value) const { return values_.at(value); }
 
+  void importWeight(const GraphInput &weight);
+
+  // object_importer.cpp
+  void importClasses();
+  mlir::Value importObject(ObjectId id);
+  mlir::Value objectInFunction(ObjectId id);
+  void importConstants(const GraphBlock &block);
+  llvm::LogicalResult importFunction(const GraphFunction &function);
+  llvm::LogicalResult importProgram();
+  mlir::Value coerce(mlir::Value value, mlir::Type type);
+  std::optional<llvm::SmallVector<mlir::Value>>
+  callArguments(llvm::ArrayRef<NamedArgument> arguments, const GraphFunction *callee);
+  const GraphFunction *methodOf(mlir::Type receiver, llvm::StringRef name);
+  llvm::LogicalResult importObjectNode(const Node &node);
+  llvm::LogicalResult importDict(const Node &node);
+
   // control_flow.cpp
   llvm::LogicalResult importIf(const Node &node);
   llvm::LogicalResult importLoop(const Node &node);
@@ -82,6 +98,12 @@ private:
   mlir::ImplicitLocOpBuilder b_;
   std::vector<WrittenState> state_;
   std::unordered_map<ValueId, mlir::Value> values_;
+  // Of programs: the objects of the module, the root in the entry function, and the weights, with
+  // whether the function being imported has them.
+  llvm::DenseMap<ObjectId, mlir::Value> objects_;
+  mlir::Value self_;
+  bool isInFunction_ = true;
+  std::map<ValueId, std::pair<const GraphInput *, bool>> weightOf_;
   size_t node_ = 0;
 };
 

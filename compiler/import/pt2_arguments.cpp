@@ -140,7 +140,7 @@ Argument Pt2GraphReader::readTagged(std::string_view tag, const JsonPlace &place
   if (tag == "as_string_to_argument") {
     ArgumentDict dict;
     place.eachField([&](std::string_view key, const JsonPlace &value) {
-      dict.keys.emplace_back(key);
+      dict.keys.push_back(Argument{std::string(key)});
       dict.items.push_back(readArgument(value, scope));
     });
     return {std::move(dict)};

@@ -88,7 +88,30 @@ private:
 
 } // namespace
 
+static const GraphInput *findInput(const Graph &graph, std::string_view name) {
+  for (const GraphInput &input : graph.inputs)
+    if (input.name == name && input.value)
+      return &input;
+  return nullptr;
+}
+
+// What lowering found; all that there is before that.
+static std::vector<UsedWeight> usedByProgram(const Graph &graph) {
+  std::vector<UsedWeight> used;
+  if (!graph.interface)
+    for (const GraphInput &input : graph.inputs)
+      if (isWeight(input))
+        used.push_back({&input, 0});
+  if (graph.interface)
+    for (const std::string &slot : graph.interface->slots)
+      if (const GraphInput *weight = findInput(graph, slot))
+        used.push_back({weight, 0});
+  return used;
+}
+
 std::vector<UsedWeight> usedWeights(const Graph &graph) {
+  if (graph.isProgram())
+    return usedByProgram(graph);
   std::unordered_map<ValueId, const GraphInput *> unseen;
   std::unordered_map<std::string_view, const GraphInput *> bySlot;
   for (const GraphInput &input : graph.inputs)
@@ -129,6 +152,14 @@ std::vector<const GraphInput *> functionArguments(const Graph &graph) {
 }
 
 std::vector<WrittenState> writtenState(const Graph &graph) {
+  if (graph.isProgram()) {
+    std::vector<WrittenState> state;
+    if (graph.interface)
+      for (const std::string &name : graph.interface->state)
+        if (const GraphInput *input = findInput(graph, name))
+          state.push_back({input});
+    return state;
+  }
   Aliases aliases(graph);
   for (const Node &node : graph.body().nodes)
     aliases.visit(node);

@@ -41,8 +41,13 @@ func.func @rounds(%n: !torch.int, %x: !torch.tensor<[2],f32>) -> !torch.tensor<[
 
 // -----
 
+// CHECK-LABEL: func.func @writes_outside
 func.func @writes_outside(%c: !torch.bool, %x: !torch.tensor<[2],f32>) {
-  // expected-error @below {{unsupported op 'torch.prim.If': writes to a tensor of outside}}
+  // CHECK: %[[R:.*]] = scf.if
+  // CHECK:   linalg.generic
+  // CHECK: } else {
+  // CHECK:   scf.yield %arg1
+  // CHECK: return %[[R]]
   torch.prim.If %c -> () {
     %0 = torch.aten.relu_ %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
     torch.prim.If.yield
@@ -50,6 +55,29 @@ func.func @writes_outside(%c: !torch.bool, %x: !torch.tensor<[2],f32>) {
     torch.prim.If.yield
   }
   return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @writes_outside_in_loop
+func.func @writes_outside_in_loop(%n: !torch.int, %x: !torch.tensor<[2,2],f32>) -> !torch.tensor<[2],f32> {
+  %true = torch.constant.bool true
+  %0 = torch.constant.int 0
+  %row = torch.aten.select.int %x, %0, %0 : !torch.tensor<[2,2],f32>, !torch.int, !torch.int -> !torch.tensor<[2],f32>
+  // CHECK: %[[W:.*]]:2 = scf.while
+  // CHECK-SAME: %arg1
+  // CHECK: } do {
+  // CHECK:   tensor.extract_slice
+  // CHECK:   linalg.generic
+  // CHECK:   tensor.insert_slice
+  // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[W]]#1
+  // CHECK: return %{{.*}}, %[[W]]#1
+  torch.prim.Loop %n, %true, init() {
+  ^bb0(%i: !torch.int):
+    %1 = torch.aten.relu_ %row : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+    torch.prim.Loop.condition %true, iter()
+  } : (!torch.int, !torch.bool) -> ()
+  return %row : !torch.tensor<[2],f32>
 }
 
 // -----

@@ -3,56 +3,26 @@
 // Every non-value tensor is a chain of views of a base. A base has a current value and a version; a
 // read of an alias takes its cached value, or applies its chain to the base's value when that has
 // moved on. A write goes up the chain through each view's `scatter` and makes a new version.
-#include "compiler/dialect/builders.h"
 #include "compiler/dialect/op_schema.h"
-#include "compiler/ops/control/control.h"
+#include "compiler/ops/container/container.h"
 #include "compiler/ops/conversion/conversion.h"
+#include "compiler/passes/functionalizer.h"
 #include "compiler/passes/passes.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "llvm/ADT/SmallSet.h"
-
-#include <deque>
 
 using namespace mlir;
 
 namespace linalgd {
-namespace {
 
 using torch::BaseTensorType;
 using torch::NonValueTensorType;
 
-struct ViewStep {
-  Operation *op;      // as written; operand 0 is what it views
-  unsigned index = 0; // which tensor, where the result is a list
-};
-
-struct Base {
-  explicit Base(Value current) : current(current) {}
-  Value current;
-  unsigned version = 0;
-  std::optional<unsigned> input; // index of the argument
-  StringRef slot;                // name of the weight
-  // Which tensor it is depends on a branch or a loop: a write to it is one to another one, too.
-  bool isShared = false;
-};
-
-struct Alias {
-  explicit Alias(unsigned base) : base(base) {}
-  unsigned base;
-  SmallVector<ViewStep> chain;
-  bool contiguous = true;
-  Value cached; // its value at `version` of the base
-  unsigned version = 0;
-};
-
-bool isTensorList(Type type) {
+static bool isTensorList(Type type) {
   auto list = dyn_cast<torch::ListType>(type);
   return list && isa<NonValueTensorType>(list.getContainedType());
 }
 
-// The same type, of value tensors.
 Type asValueType(Type type) {
   if (auto tensor = dyn_cast<NonValueTensorType>(type))
     return tensor.asValue();
@@ -60,54 +30,19 @@ Type asValueType(Type type) {
     return torch::ListType::get(asValueType(list.getContainedType()));
   if (auto optional = dyn_cast<torch::OptionalType>(type))
     return torch::OptionalType::get(asValueType(optional.getContainedType()));
+  if (auto dict = dyn_cast<torch::DictType>(type))
+    return torch::DictType::get(type.getContext(), asValueType(dict.getKeyType()),
+                                asValueType(dict.getValueType()));
   if (auto tuple = dyn_cast<torch::TupleType>(type))
     return torch::TupleType::get(type.getContext(),
                                  llvm::map_to_vector(tuple.getContainedTypes(), asValueType));
   return type;
 }
 
-class Functionalizer {
-public:
-  explicit Functionalizer(func::FuncOp function)
-      : function_(function), b_(function.getLoc(), function.getContext()) {}
-
-  LogicalResult run();
-
-private:
-  LogicalResult visitBlock(Block &block);
-  LogicalResult visitControl(Operation *op);
-  LogicalResult visitBranch(Block &block, MutableArrayRef<bool> isShared);
-  LogicalResult visit(Operation *op);
-  LogicalResult visitView(torch::View op);
-  LogicalResult visitUnpack(torch::ListUnpackOp op);
-  LogicalResult visitInPlace(Operation *op, StringRef functional);
-  LogicalResult visitWrites(torch::Writes op, const torch::OpSchema &schema);
-  void visitLiteral(torch::TensorLiteralOp op);
-  void visitOther(Operation *op);
-  SmallVector<unsigned> stateBases();
-  LogicalResult finish(func::ReturnOp op);
-
-  unsigned newBase(Value current);
-  void define(Value value, Alias alias);
-  // Whether the value is, or was before its type changed, a non-value tensor.
-  bool isAlias(Value value) const { return aliasIndex_.contains(value); }
-  Alias &aliasOf(Value value) { return aliases_[aliasIndex_.at(value)]; }
-  // The value of a tensor, list or tuple at this point of the program.
-  Value read(Value value);
-  Value readAlias(Alias &alias);
-  Value applyView(const ViewStep &step, Value base);
-  LogicalResult write(Operation *op, Value target, Value update);
-  void eraseLater(Operation *op) { dead_.push_back(op); }
-
-  func::FuncOp function_;
-  torch::TorchBuilder b_;
-  std::vector<Base> bases_;
-  std::deque<Alias> aliases_;
-  DenseMap<Value, size_t> aliasIndex_;
-  DenseMap<Value, torch::View> listViews_;
-  llvm::StringMap<unsigned> slots_;
-  SmallVector<Operation *> dead_;
-};
+static bool isContainer(Operation *op) {
+  return isa_and_present<torch::ListConstructOp, torch::TupleConstructOp, torch::DictConstructOp,
+                         torch::DerefineOp>(op);
+}
 
 unsigned Functionalizer::newBase(Value current) {
   bases_.emplace_back(current);
@@ -158,13 +93,15 @@ Value Functionalizer::read(Value value) {
     return value;
   // A list, tuple or optional of tensors is built anew from what they are now.
   Operation *op = value.getDefiningOp();
-  if (!isa_and_present<torch::ListConstructOp, torch::TupleConstructOp, torch::DerefineOp>(op))
+  if (!isContainer(op))
     return value;
   SmallVector<Value> elements;
   for (Value operand : op->getOperands())
     elements.push_back(read(operand));
-  OperationState state(b_.getLoc(), op->getName(), elements, asValueType(type), op->getAttrs());
-  return b_.create(state)->getResult(0);
+  Operation *built = b_.clone(*op);
+  built->setOperands(elements);
+  built->getResult(0).setType(asValueType(type));
+  return built->getResult(0);
 }
 
 LogicalResult Functionalizer::write(Operation *op, Value target, Value update) {
@@ -358,12 +295,16 @@ LogicalResult Functionalizer::visit(Operation *op) {
     eraseLater(op);
     return success();
   }
+  if (auto set = dyn_cast<torch::GlobalSlotSetOp>(op)) {
+    rebound_.push_back(set);
+    eraseLater(op);
+    return success();
+  }
   if (auto overwrite = dyn_cast<torch::OverwriteTensorContentsOp>(op)) {
     eraseLater(op);
     return write(op, overwrite.getOverwritten(), read(overwrite.getValue()));
   }
-  if (isa<torch::ListConstructOp, torch::TupleConstructOp, torch::DerefineOp>(op) &&
-      asValueType(op->getResult(0).getType()) != op->getResult(0).getType()) {
+  if (isContainer(op) && asValueType(op->getResult(0).getType()) != op->getResult(0).getType()) {
     eraseLater(op); // built anew where it is used
     return success();
   }
@@ -390,70 +331,6 @@ LogicalResult Functionalizer::visitBlock(Block &block) {
   return success();
 }
 
-// Visits a block that may or may not run: it must leave the tensors around it as they are. Marks
-// the results that may be tensors of somewhere else.
-LogicalResult Functionalizer::visitBranch(Block &block, MutableArrayRef<bool> isShared) {
-  size_t numBases = bases_.size(), numAliases = aliases_.size();
-  SmallVector<unsigned> versions = llvm::map_to_vector(bases_, [](Base &b) { return b.version; });
-  SmallVector<std::pair<Value, unsigned>> caches = llvm::map_to_vector(
-      aliases_, [](Alias &alias) { return std::pair(alias.cached, alias.version); });
-  for (BlockArgument argument : block.getArguments()) {
-    bool isTensor = isa<NonValueTensorType>(argument.getType());
-    argument.setType(asValueType(argument.getType()));
-    if (!isTensor)
-      continue;
-    unsigned base = newBase(argument);
-    bases_[base].isShared = true;
-    define(argument, Alias(base));
-  }
-  SmallVector<Value> results(block.getTerminator()->getOperands().take_back(isShared.size()));
-  if (failed(visitBlock(block)))
-    return failure();
-  llvm::SmallSet<unsigned, 4> returned;
-  for (auto [result, shared] : llvm::zip_equal(results, isShared)) {
-    if (!isAlias(result))
-      continue;
-    Alias &alias = aliasOf(result);
-    Base &base = bases_[alias.base];
-    bool isNew = returned.insert(alias.base).second;
-    base.isShared |= alias.base < numBases || !isNew || !alias.chain.empty();
-    shared |= base.isShared;
-  }
-  for (size_t i = 0; i < numBases; ++i)
-    if (bases_[i].version != versions[i])
-      return block.getParentOp()->emitError()
-             << "unsupported op '" << block.getParentOp()->getName()
-             << "': writes to a tensor of outside in a branch or loop that is decided at run time";
-  // What was computed in the block is not there outside.
-  for (size_t i = 0; i < numAliases; ++i)
-    std::tie(aliases_[i].cached, aliases_[i].version) = caches[i];
-  return success();
-}
-
-LogicalResult Functionalizer::visitControl(Operation *op) {
-  SmallVector<bool> isShared(op->getNumResults(), isa<torch::LoopOp>(op));
-  SmallVector<Value> operands;
-  for (Value operand : op->getOperands()) {
-    if (isAlias(operand))
-      bases_[aliasOf(operand).base].isShared = true;
-    operands.push_back(read(operand));
-  }
-  op->setOperands(operands);
-  for (Region &region : op->getRegions())
-    if (failed(visitBranch(region.front(), isShared)))
-      return failure();
-  for (auto [result, shared] : llvm::zip_equal(op->getResults(), isShared)) {
-    bool isTensor = isa<NonValueTensorType>(result.getType());
-    result.setType(asValueType(result.getType()));
-    if (!isTensor)
-      continue;
-    unsigned base = newBase(result);
-    bases_[base].isShared = shared;
-    define(result, Alias(base));
-  }
-  return success();
-}
-
 // The bases whose new values are results: first what the importer announced, in that order (it
 // counts what only may be written), then what else is written.
 SmallVector<unsigned> Functionalizer::stateBases() {
@@ -472,7 +349,29 @@ SmallVector<unsigned> Functionalizer::stateBases() {
     }
   function_->removeAttr(torch::kStateAttr);
   add([](const Base &base) { return base.version && (base.input || !base.slot.empty()); });
+  state.remove_if([&](unsigned index) {
+    return llvm::any_of(
+        rebound_, [&](torch::GlobalSlotSetOp set) { return set.getSlot() == bases_[index].slot; });
+  });
   return state.takeVector();
+}
+
+// A slot that is another tensor at the end: that one is its new value.
+LogicalResult Functionalizer::addRebound(SmallVectorImpl<Value> &results,
+                                         SmallVectorImpl<DictionaryAttr> &attributes) {
+  for (torch::GlobalSlotSetOp set : rebound_) {
+    auto slot = SymbolTable::lookupNearestSymbolFrom<torch::GlobalSlotOp>(set, set.getSlotAttr());
+    auto type = dyn_cast<BaseTensorType>(slot.getTypeBound());
+    Value value = read(set.getValue());
+    if (!type || !torch::areCompatible(value.getType(), type.asValue()))
+      return set.emitError("unsupported op 'torch.prim.SetAttr': the attribute '")
+             << set.getSlot() << "' of type " << slot.getTypeBound() << " becomes a "
+             << value.getType() << "; a buffer must keep its dtype and sizes";
+    results.push_back(value);
+    attributes.push_back(
+        b_.getDictionaryAttr(b_.getNamedAttr(kStateSlotAttr, b_.getStringAttr(set.getSlot()))));
+  }
+  return success();
 }
 
 // Returns the outputs, then the new values of what was written.
@@ -493,6 +392,8 @@ LogicalResult Functionalizer::finish(func::ReturnOp op) {
                                : b_.getNamedAttr(kStateSlotAttr, b_.getStringAttr(base.slot));
     attributes.push_back(b_.getDictionaryAttr(state));
   }
+  if (failed(addRebound(results, attributes)))
+    return failure();
   op->setOperands(results);
   function_.setType(
       b_.getFunctionType(function_.getBody().getArgumentTypes(), TypeRange(ValueRange(results))));
@@ -521,6 +422,8 @@ LogicalResult Functionalizer::run() {
   return success();
 }
 
+namespace {
+
 struct Functionalize : PassWrapper<Functionalize, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Functionalize)
   StringRef getArgument() const override { return "linalgd-functionalize"; }
@@ -530,6 +433,8 @@ struct Functionalize : PassWrapper<Functionalize, OperationPass<ModuleOp>> {
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal() && failed(Functionalizer(function).run()))
         return signalPassFailure();
+    for (auto slot : llvm::make_early_inc_range(getOperation().getOps<torch::GlobalSlotOp>()))
+      slot.erase();
   }
 };
 

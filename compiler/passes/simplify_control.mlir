@@ -94,11 +94,74 @@ func.func @grows(%x: !torch.tensor<[2,3],f32>, %n: !torch.int) -> !torch.tensor 
 func.func @list_of_unknown_length(%x: !torch.tensor<[2],f32>, %n: !torch.int) -> !torch.list<tensor> {
   %true = torch.constant.bool true
   %l = torch.prim.ListConstruct : () -> !torch.list<tensor>
+  // expected-error @below {{a list or dict that it writes to changes its length}}
   torch.prim.Loop %n, %true, init() {
   ^bb0(%i: !torch.int):
-    // expected-error @below {{unsupported op 'torch.aten.append.t': it writes to a list that has another name}}
     %z = torch.operator "torch.aten.append.t"(%l, %x) : (!torch.list<tensor>, !torch.tensor<[2],f32>) -> !torch.list<tensor>
     torch.prim.Loop.condition %true, iter()
   } : (!torch.int, !torch.bool) -> ()
   return %l : !torch.list<tensor>
+}
+
+// -----
+
+// A list under two names, a dict and an object, which are written to in a branch that a run decides.
+// CHECK-LABEL: func.func @branch_writes
+func.func @branch_writes(%c: !torch.bool, %x: !torch.tensor<[2],f32>, %y: !torch.tensor<[3],f32>) -> (!torch.tensor, !torch.tensor, !torch.tensor) {
+  %i0 = torch.constant.int 0
+  %a = torch.constant.str "a"
+  %l = torch.prim.ListConstruct %x, %x : (!torch.tensor<[2],f32>, !torch.tensor<[2],f32>) -> !torch.list<tensor>
+  %pair = torch.prim.TupleConstruct %l, %a : !torch.list<tensor>, !torch.str -> !torch.tuple<list<tensor>, str>
+  %d = torch.prim.DictConstruct keys() values() -> !torch.dict<str, tensor>
+  torch.operator "torch.aten._set_item.str"(%d, %a, %x) : (!torch.dict<str, tensor>, !torch.str, !torch.tensor<[2],f32>) -> ()
+  %o = torch.prim.CreateObject : !torch.nn.Module<"C">
+  torch.prim.SetAttr %o["v"] = %x : !torch.nn.Module<"C">, !torch.tensor<[2],f32>
+  // CHECK: %[[R:.*]]:3 = torch.prim.If %{{.*}} -> (!torch.tensor<[?],f32>, !torch.tensor<[?],f32>, !torch.tensor<[?],f32>) {
+  // CHECK:   torch.prim.If.yield %[[Y:.*]], %[[Y]], %[[Y]]
+  // CHECK: } else {
+  // CHECK:   torch.prim.If.yield %[[X:.*]], %[[X]], %[[X]]
+  torch.prim.If %c -> () {
+    %1:2 = torch.prim.TupleUnpack %pair : !torch.tuple<list<tensor>, str> -> !torch.list<tensor>, !torch.str
+    %2 = torch.operator "torch.aten._set_item.t"(%1#0, %i0, %y) : (!torch.list<tensor>, !torch.int, !torch.tensor<[3],f32>) -> !torch.list<tensor>
+    torch.operator "torch.aten._set_item.str"(%d, %a, %y) : (!torch.dict<str, tensor>, !torch.str, !torch.tensor<[3],f32>) -> ()
+    torch.prim.SetAttr %o["v"] = %y : !torch.nn.Module<"C">, !torch.tensor<[3],f32>
+    torch.prim.If.yield
+  } else {
+    torch.prim.If.yield
+  }
+  %3 = torch.aten.__getitem__.t %l, %i0 : !torch.list<tensor>, !torch.int -> !torch.tensor
+  %4 = torch.operator "torch.aten.__getitem__.Dict_str"(%d, %a) : (!torch.dict<str, tensor>, !torch.str) -> !torch.tensor
+  %5 = torch.prim.GetAttr %o["v"] : !torch.nn.Module<"C"> -> !torch.tensor
+  // CHECK: return %[[R]]#2, %[[R]]#0, %[[R]]#1
+  return %3, %4, %5 : !torch.tensor, !torch.tensor, !torch.tensor
+}
+
+// -----
+
+torch.global_slot "private" @state : !torch.tensor<[2],f32>
+torch.global_slot.module_initializer {
+  %0 = torch.tensor.literal(dense<1.0> : tensor<2xf32>) : !torch.tensor<[2],f32>
+  torch.initialize.global_slots [
+    @state(%0 : !torch.tensor<[2],f32>)
+  ]
+}
+// CHECK-LABEL: func.func @loop_writes
+func.func @loop_writes(%n: !torch.int, %x: !torch.tensor<[2],f32>) -> !torch.tensor {
+  %true = torch.constant.bool true
+  %i0 = torch.constant.int 0
+  %l = torch.prim.ListConstruct %x : (!torch.tensor<[2],f32>) -> !torch.list<tensor>
+  // CHECK: %[[S:.*]] = torch.tensor.literal
+  // CHECK: %[[R:.*]]:2 = torch.prim.Loop %{{.*}}, %{{.*}}, init(%{{.*}}, %[[S]]) {
+  torch.prim.Loop %n, %true, init() {
+  ^bb0(%i: !torch.int):
+    %s = torch.global_slot.get @state : !torch.tensor<[2],f32>
+    %1 = torch.aten.exp %s : !torch.tensor<[2],f32> -> !torch.tensor
+    torch.global_slot.set @state = %1 : !torch.tensor
+    %2 = torch.operator "torch.aten._set_item.t"(%l, %i0, %1) : (!torch.list<tensor>, !torch.int, !torch.tensor) -> !torch.list<tensor>
+    torch.prim.Loop.condition %true, iter()
+  } : (!torch.int, !torch.bool) -> ()
+  %3 = torch.aten.__getitem__.t %l, %i0 : !torch.list<tensor>, !torch.int -> !torch.tensor
+  // CHECK: torch.global_slot.set @state = %[[R]]#1 : !torch.tensor<[2],f32>
+  // CHECK: return %[[R]]#0
+  return %3 : !torch.tensor
 }

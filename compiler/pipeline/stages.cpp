@@ -10,10 +10,7 @@ namespace linalgd {
 namespace {
 
 void addTorchPasses(OpPassManager &pm, const StageOptions &options) {
-  pm.addPass(createSimplifyControlPass());
-  pm.addPass(createFunctionalizePass());
-  pm.addPass(createInferTypesPass());
-  pm.addPass(createDecomposePass(options.keepOps));
+  addContractPasses(pm, options.keepOps);
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createRestoreLocationsPass());

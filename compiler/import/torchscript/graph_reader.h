@@ -1,12 +1,18 @@
-// From a TorchScript graph to the neutral graph. Includes libtorch: private to this folder.
+// From a TorchScript module to the neutral graph: its methods as they are, and the objects that
+// they reach. Includes libtorch: private to this folder.
 #pragma once
 
 #include "compiler/import/graph.h"
 #include "compiler/import/torchscript/loader.h"
 
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <deque>
+#include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -22,50 +28,65 @@ public:
   const std::vector<Diagnostic> &unsupported() const { return unsupported_; }
 
 private:
-  // What a TorchScript value stands for while reading.
-  struct Binding {
-    Argument argument;  // of everything but modules
-    std::string module; // path of a module; its object is `object`
-    c10::IValue object;
-    bool isModule = false;
+  struct PendingObject {
+    ObjectId id;
+    c10::IValue value;
+    std::string path; // from the root
   };
 
-  absl::Status readInputs(const torch::jit::Graph &graph);
+  // graph_reader.cpp
+  void callForward(FunctionId forward, std::vector<Argument> arguments);
+  FunctionId functionOf(torch::jit::Function &function);
+  absl::Status readFunction(size_t index);
   absl::Status readNodes(const torch::jit::Block &block);
   absl::Status readNode(const torch::jit::Node &node);
   absl::Status readConstant(const torch::jit::Node &node);
-  absl::Status readAttribute(const torch::jit::Node &node);
   absl::Status readOperator(const torch::jit::Node &node);
-  // control_flow.cpp
-  absl::Status readIf(const torch::jit::Node &node);
-  absl::Status readLoop(const torch::jit::Node &node);
+  void readAttribute(const torch::jit::Node &node);
+  void readMemberOfEnum(const torch::jit::Node &node);
+  absl::Status readCall(const torch::jit::Node &node);
+  Node makeNode(const torch::jit::Node &node, std::string target);
+  void finish(const torch::jit::Node &node, Node out);
+  absl::Status readBlocks(const torch::jit::Node &node, Node out);
   absl::StatusOr<BlockId> readBlock(const torch::jit::Block &block);
-  void readUnpack(const torch::jit::Node &node);
-  void readTupleIndex(const torch::jit::Node &node);
-  void readCast(const torch::jit::Node &node);
-  Argument unpacked(const Argument &value, const c10::Type &type);
 
-  void readList(const torch::jit::Node &node);
-  void readDict(const torch::jit::Node &node);
-  bool readDictItem(const torch::jit::Node &node);
-  absl::Status readOutputs(const torch::jit::Graph &graph);
-
-  absl::StatusOr<Argument> weight(const at::Tensor &tensor, const std::string &slot,
-                                  GraphInput::Kind kind);
+  // object_reader.cpp
+  GraphType typeOf(const c10::Type &type);
+  ClassId classOf(const c10::NamedType &type);
+  void addMethod(const c10::NamedType &type, const std::string &name);
+  void callMethod(const c10::Type &receiver, const std::string &name);
+  void useAttribute(const c10::Type &receiver, const std::string &name);
+  ObjectId objectOf(const c10::IValue &object, const std::string &path);
+  absl::Status readObjects();
+  absl::StatusOr<ObjectId> readEnum(const c10::IValue &member);
   absl::StatusOr<Argument> constant(const c10::IValue &value, const std::string &slot,
                                     GraphInput::Kind kind);
-  Argument result(const torch::jit::Value &value);
-  void refuse(const torch::jit::Node &node, const std::string &reason);
+  absl::StatusOr<Argument> dictOf(const c10::IValue &value, const std::string &slot,
+                                  GraphInput::Kind kind);
+  absl::StatusOr<Argument> weight(const at::Tensor &tensor, const std::string &slot,
+                                  GraphInput::Kind kind);
+
+  void refuse(const torch::jit::Node &node, const std::string &reason, const std::string &hint);
   void bind(const torch::jit::Value *value, Argument argument);
   const Argument &argument(const torch::jit::Value *value) const;
-  SourceLocation location(const torch::jit::Node &node) const;
 
   const TorchScriptFile &file_;
   const Options &options_;
   Graph graph_;
   BlockId block_ = BlockId(0); // being read
-  std::unordered_map<const torch::jit::Value *, Binding> bindings_;
-  std::unordered_map<std::string, ValueId> weights_; // by slot
+  std::unordered_map<const torch::jit::Value *, Argument> bindings_;
+  std::vector<torch::jit::Function *> functions_; // of graph_.functions
+  std::unordered_map<const torch::jit::Function *, FunctionId> functionIds_;
+  std::vector<const c10::NamedType *> classes_;       // of graph_.classes
+  std::unordered_map<std::string, ClassId> classIds_; // by qualified name
+  std::set<std::string, std::less<>> names_;          // of classes and functions
+  std::unordered_map<const void *, ObjectId> objects_;
+  std::map<std::pair<ClassId, std::string>, ObjectId> enums_;
+  std::deque<PendingObject> pending_;
+  // Tensors that are the same one, under whatever name.
+  std::map<std::tuple<const void *, int64_t, std::vector<int64_t>, std::vector<int64_t>, int>,
+           ValueId>
+      weights_;
   std::vector<GraphInput> weightInputs_;
   std::vector<Diagnostic> unsupported_;
   size_t numTensorConstants_ = 0;

@@ -1,6 +1,7 @@
 #include "compiler/import/torchscript/inputs.h"
 
 #include "compiler/api/input_spec.h"
+#include "compiler/import/pytree.h"
 #include "compiler/import/torchscript/types.h"
 
 #include "absl/strings/str_cat.h"
@@ -273,11 +274,16 @@ InputReader::readItems(const std::string &name, const InputSpec &input, const c1
     items.push_back(std::move(part->argument));
     specs.push_back(std::move(part->spec));
   }
-  if (isDict)
-    return Part{Argument{ArgumentDict{keys, std::move(items)}}, dictSpec(keys, specs)};
+  if (isDict) {
+    ArgumentDict dict;
+    for (const std::string &key : keys)
+      dict.keys.push_back(Argument{key});
+    dict.items = std::move(items);
+    return Part{Argument{std::move(dict)}, dictSpec(keys, specs)};
+  }
   ArgumentList list;
   if (input.kind == Kind::List)
-    list.element = elementKind(type);
+    list.element = kindOf(*type.containedType(0));
   list.items = std::move(items);
   return Part{Argument{std::move(list)},
               input.kind == Kind::List ? listSpec(specs) : tupleSpec(specs)};

@@ -6,14 +6,6 @@ using namespace mlir;
 
 namespace linalgd::torch {
 
-bool isContainerOp(Operation *op) {
-  return isa<GetItemTOp, LenTOp, SliceTOp, AddTOp, MulLeftTOp, ListTOp, ContainsStrListOp,
-             ContainsIntListOp, EqIntListOp, NeIntListOp, AllBoolOp, AnyBoolOp, RangeLengthOp,
-             DeriveIndexOp, IsOp, IsNotOp, AddStrOp, LenStrOp, EqStrOp, NeStrOp, DtypeOp, DeviceOp,
-             TypeOp, IsCudaOp, IsNestedOp, IsQuantizedOp, IsSparseOp, RequiresGradOp,
-             IsGradEnabledOp, IsAutocastEnabledOp, IsFloatingPointOp, IsComplexOp>(op);
-}
-
 //===-- lists ---------------------------------------------------------------------------------===//
 
 Value elementOf(Value list, Value index) {
@@ -25,9 +17,20 @@ Value elementOf(Value list, Value index) {
   return normal ? (*elements)[*normal] : Value();
 }
 
+LogicalResult DictConstructOp::verify() {
+  if (getKeys().size() == getValues().size())
+    return success();
+  return emitOpError("has ") << getKeys().size() << " keys for " << getValues().size() << " values";
+}
+
 LogicalResult inferElement(Inference &r, Value list, Value index) {
   if (Value element = elementOf(list, index))
     return r.add(element.getType());
+  auto tuple = dyn_cast<torch::TupleType>(list.getType());
+  std::optional<int64_t> position = matchInt(index);
+  if (tuple && position)
+    if (auto normal = normalizeDim(*position, tuple.getContainedTypes().size()))
+      return r.add(tuple.getContainedTypes()[*normal]);
   auto type = dyn_cast<ListType>(list.getType());
   return r.add(type ? type.getContainedType() : AnyType::get(r.context));
 }
@@ -129,6 +132,34 @@ Value compareLists(TorchBuilder &b, Value first, Value second, bool equal) {
     known &= same.has_value();
   }
   return known ? b.constBool(equal) : Value();
+}
+
+Value extremeOf(TorchBuilder &b, Value list, bool largest) {
+  std::optional<SmallVector<Value>> elements = matchList(list);
+  if (!elements || elements->empty())
+    return {};
+  std::optional<int64_t> constant;
+  Value result;
+  for (Value element : *elements) {
+    if (std::optional<int64_t> number = matchInt(element)) {
+      constant = !constant ? *number
+                 : largest ? std::max(*constant, *number)
+                           : std::min(*constant, *number);
+      continue;
+    }
+    result = !result   ? element
+             : largest ? Value(MaxIntOp::create(b, result, element))
+                       : Value(MinIntOp::create(b, result, element));
+  }
+  // zip() and enumerate() ask for the smallest of lengths, the largest integer among them.
+  bool isNeutral = constant == (largest ? INT64_MIN : INT64_MAX);
+  if (!result || (constant && !isNeutral)) {
+    Value number = b.constInt(*constant);
+    result = !result   ? number
+             : largest ? Value(MaxIntOp::create(b, result, number))
+                       : Value(MinIntOp::create(b, result, number));
+  }
+  return result;
 }
 
 Value isEvery(TorchBuilder &b, Value list, bool value) {

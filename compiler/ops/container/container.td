@@ -3,38 +3,31 @@
 #ifndef LINALGD_OPS_CONTAINER
 #define LINALGD_OPS_CONTAINER
 
-include "compiler/dialect/Torch.td"
+include "compiler/dialect/Known.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 
-// Of any type.
-def T : SchemaType<"t", "Scalar", "isAny">;
-def T1 : SchemaType<"t1", "Scalar", "isAny">;
-def T2 : SchemaType<"t2", "Scalar", "isAny">;
-def ListOfT : SchemaType<"t[]", "Scalar", "isAny"> { let isList = 1; }
+def AnyValue : SchemaType<"Any", "Any", "isAny">;
 
-// `known` is the result as a value where it is known, else null.
-class KnownOp<string qualified, dag ins_, SchemaType type, string rule, string known>
-    : Torch_SchemaOp<qualified, ins_, (outs type:$result), [Decomposes]> {
-  let infer = rule;
-  let definition = [{
-    ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
-      ::mlir::Value known = }] # known # [{;
-      return known ? b.replace(known) : ::mlir::failure();
-    }
-  }];
+class ContainerOp<string mnemonic, list<Trait> traits = []> : Torch_Op<mnemonic, traits> {
+  let structural = 1;
 }
-class KnownBool<string qualified, dag ins_, string known>
-    : KnownOp<qualified, ins_, Bool, "r.boolean()", known>;
-class KnownInt<string qualified, dag ins_, string known>
-    : KnownOp<qualified, ins_, Int, "r.integer()", known>;
-class KnownStr<string qualified, dag ins_, string known>
-    : KnownOp<qualified, ins_, Str, "r.add(torch::StringType::get(r.context))", known>;
-class KnownList<string qualified, dag ins_, string known>
-    : KnownOp<qualified, ins_, ListOfT, "r.add(op.getOperands()[0].getType())", known>;
+def Prim_DictConstructOp : ContainerOp<"prim.DictConstruct", [Pure, AttrSizedOperandSegments]> {
+  let arguments = (ins Variadic<AnyType>:$keys, Variadic<AnyType>:$values);
+  let results = (outs Type<CPred<"::llvm::isa<::linalgd::torch::DictType>($_self)">, "dict",
+                           "::linalgd::torch::DictType">:$result);
+  let assemblyFormat = [{
+    `keys` `(` ($keys^ `:` qualified(type($keys)))? `)` `values` `(` ($values^ `:` qualified(type($values)))? `)`
+    attr-dict `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
 
 //===-- lists ---------------------------------------------------------------------------------===//
 
 def Aten_GetItemTOp : KnownOp<"aten.__getitem__.t", (ins ListOfT:$list, Int:$idx), T,
     "inferElement(r, op.getList(), op.getIdx())", "elementOf(getList(), getIdx())">;
+def Prim_TupleIndexOp : KnownOp<"prim.TupleIndex", (ins AnyValue:$tup, Int:$i), AnyValue,
+    "inferElement(r, op.getTup(), op.getI())", "elementOf(getTup(), getI())">;
 def Aten_LenTOp : KnownInt<"aten.len.t", (ins ListOfT:$a), "lengthOf(b, getA())">;
 def Aten_SliceTOp : KnownList<"aten.slice.t", (ins ListOfT:$l, Default<Opt<Int>, "None">:$start,
     Default<Opt<Int>, "None">:$end, Default<Int, "1">:$step), "sliceOf(b, getL(), getStart(), getEnd(), getStep())">;
@@ -51,6 +44,9 @@ def Aten_NeIntListOp : KnownBool<"aten.ne.int_list", (ins ListOf<Int>:$a, ListOf
     "compareLists(b, getA(), getB(), false)">;
 def Aten_AllBoolOp : KnownBool<"aten.all.bool", (ins ListOf<Bool>:$self), "isEvery(b, getSelf(), true)">;
 def Aten_AnyBoolOp : KnownBool<"aten.any.bool", (ins ListOf<Bool>:$self), "isEvery(b, getSelf(), false)">;
+
+def Prim_MinSelfIntOp : KnownInt<"prim.min.self_int", (ins ListOf<Int>:$self), "extremeOf(b, getSelf(), false)">;
+def Prim_MaxSelfIntOp : KnownInt<"prim.max.self_int", (ins ListOf<Int>:$self), "extremeOf(b, getSelf(), true)">;
 
 //===-- ranges --------------------------------------------------------------------------------===//
 

@@ -17,6 +17,8 @@ mlir::Value repeatList(TorchBuilder &b, mlir::Value list, mlir::Value count);
 mlir::Value copyList(TorchBuilder &b, mlir::Value list);
 mlir::Value containsItem(TorchBuilder &b, mlir::Value list, mlir::Value item);
 mlir::Value compareLists(TorchBuilder &b, mlir::Value first, mlir::Value second, bool equal);
+// The smallest or the largest of some integers.
+mlir::Value extremeOf(TorchBuilder &b, mlir::Value list, bool largest);
 // Whether all elements are `value`, negated for false: all(), any().
 mlir::Value isEvery(TorchBuilder &b, mlir::Value list, bool value);
 
@@ -30,8 +32,5 @@ mlir::Value compareStrings(TorchBuilder &b, mlir::Value first, mlir::Value secon
 mlir::Value dtypeNumber(TorchBuilder &b, mlir::Value tensor);
 mlir::Value deviceType(TorchBuilder &b, mlir::Value device);
 mlir::Value isOfKind(TorchBuilder &b, mlir::Value tensor, bool (*kind)(mlir::Type));
-
-// Whether the op is of this family, and goes away once its operands are known.
-bool isContainerOp(mlir::Operation *op);
 
 } // namespace linalgd::torch
