@@ -20,7 +20,6 @@ enum class ArgKind : uint8_t {
   ScalarType,
   Layout,
   MemoryFormat,
-  Any, // "t", "Any": a value of any type
 };
 
 struct ArgSchema {

@@ -34,9 +34,6 @@ public:
   BaseTensorType asNonValue() const;
 };
 
-// An op that goes away once its operands are known.
-template <typename ConcreteOp> struct Known : mlir::OpTrait::TraitBase<ConcreteOp, Known> {};
-
 class TorchBuilder;
 class Decomposition;
 class Lowering;

@@ -73,7 +73,7 @@ static void nameTensorsOfOutside(Operation *op) {
     auto end = cast<torch::LoopConditionOp>(body.getTerminator());
     for (auto [index, next] : llvm::enumerate(end.getIterArgs())) {
       Value carried = body.getArgument(index + 1), init = loop.getInits()[index];
-      if (!isa<NonValueTensorType>(init.getType()) || writtenThrough(next) != carried)
+      if (!torch::isTensor(init.getType()) || writtenThrough(next) != carried)
         continue;
       carried.replaceAllUsesWith(init);
       loop.getResult(index).replaceAllUsesWith(init);
@@ -84,7 +84,7 @@ static void nameTensorsOfOutside(Operation *op) {
     unsigned index = cast<OpResult>(result).getResultNumber();
     Value x = writtenThrough(op->getRegion(0).front().getTerminator()->getOperand(index));
     Value y = writtenThrough(op->getRegion(1).front().getTerminator()->getOperand(index));
-    if (x == y && isa<NonValueTensorType>(x.getType()) &&
+    if (x == y && torch::isTensor(x.getType()) &&
         !op->isAncestor(x.getParentRegion()->getParentOp()))
       result.replaceAllUsesWith(x);
   }

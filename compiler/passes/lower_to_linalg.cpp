@@ -221,11 +221,13 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     restoreConstants(getOperation());
     eraseDead(getOperation());
     // The signature carries these from here on.
-    for (auto function : getOperation().getOps<func::FuncOp>())
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      function->removeAttr(kOutputsAttr);
       for (unsigned i = 0; i < function.getNumResults(); ++i) {
         function.removeResultAttr(i, StringAttr::get(context, kStateInputAttr));
         function.removeResultAttr(i, StringAttr::get(context, kStateSlotAttr));
       }
+    }
     if (failed(reportLeftovers(keep, reasons)))
       signalPassFailure();
   }

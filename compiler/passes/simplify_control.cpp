@@ -4,10 +4,12 @@
 // Types are refined and ops folded on the way. A branch that is known is put in place of its
 // torch.prim.If; a loop is peeled round by round as long as it is known that there is another one;
 // lists, dicts, objects and global slots are followed through all that writes to them (heap.h).
+#include "compiler/dialect/known.h"
 #include "compiler/dialect/lists.h"
 #include "compiler/ops/assertion/assertion.h"
 #include "compiler/ops/container/container.h"
 #include "compiler/ops/numeric/numeric.h"
+#include "compiler/passes/fold_known.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/refine_types.h"
 #include "compiler/passes/simplifier.h"
@@ -27,6 +29,48 @@ static bool isOperator(Operation *op, StringRef qualified) {
 static torch::RaiseExceptionOp raisedBy(Region &branch) {
   auto raised = branch.front().getOps<torch::RaiseExceptionOp>();
   return raised.empty() ? torch::RaiseExceptionOp() : *raised.begin();
+}
+
+// A type as Python writes it; empty where a value of it may be of several.
+static std::string pythonName(Type type) {
+  auto joined = [](TypeRange types) {
+    std::string out;
+    for (Type inner : types) {
+      std::string name = pythonName(inner);
+      if (name.empty())
+        return name;
+      out += (out.empty() ? "" : ", ") + name;
+    }
+    return out;
+  };
+  if (torch::isTensor(type))
+    return "Tensor";
+  if (auto object = dyn_cast<torch::NnModuleType>(type))
+    return object.getClassName().str();
+  if (auto list = dyn_cast<torch::ListType>(type))
+    return "List[" + joined(list.getContainedType()) + "]";
+  if (auto tuple = dyn_cast<torch::TupleType>(type))
+    return "Tuple[" + joined(tuple.getContainedTypes()) + "]";
+  if (auto dict = dyn_cast<torch::DictType>(type))
+    return "Dict[" + joined({dict.getKeyType(), dict.getValueType()}) + "]";
+  return isa<torch::IntType>(type)      ? "int"
+         : isa<torch::FloatType>(type)  ? "float"
+         : isa<torch::BoolType>(type)   ? "bool"
+         : isa<torch::StringType>(type) ? "str"
+         : isa<torch::NoneType>(type)   ? "NoneType"
+         : isa<torch::DeviceType>(type) ? "Device"
+                                        : "";
+}
+
+// isinstance() of a value and the names of types; null where it is decided at run time.
+static Value decideInstance(Operation *op) {
+  std::string name = pythonName(torch::strip(op->getOperand(0)).getType());
+  std::optional<SmallVector<Value>> types = torch::matchList(op->getOperand(1));
+  if (name.empty() || !types)
+    return {};
+  torch::TorchBuilder b(op->getLoc(), op);
+  return b.constBool(llvm::any_of(
+      *types, [&](Value type) { return torch::matchString(type) == StringRef(name); }));
 }
 
 // Whether an op hands a container on, instead of reading what is in it.
@@ -62,7 +106,8 @@ LogicalResult Simplifier::visit(Operation *op) {
     return visitLoop(loop);
   if (isa<torch::GlobalSlotGetOp, torch::GlobalSlotSetOp>(op))
     return visitSlot(op);
-  if (isOperator(op, "aten.warn") || isOperator(op, "prim.Print")) {
+  if (isOperator(op, "aten.warn") || isOperator(op, "prim.Print") ||
+      isOperator(op, "aten.set_grad_enabled")) {
     op->erase();
     return success();
   }
@@ -79,6 +124,11 @@ LogicalResult Simplifier::visit(Operation *op) {
     return failure();
   if (visitCast(op) || visitKnown(op))
     return success();
+  Value known = isOperator(op, "prim.isinstance") ? decideInstance(op) : foldKnown(op);
+  if (known) {
+    replaceAll(op, known);
+    return success();
+  }
   // Most ops do not fold, which is no failure.
   (void)folder_.tryToFold(op);
   return success();

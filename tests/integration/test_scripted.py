@@ -242,6 +242,44 @@ class LoopWrites(nn.Module):
         return rows[1] + named["a"], self.state
 
 
+class Text(nn.Module):
+    """Python's functions on strings and lists of numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = "b, a".replace(" ", "").split(",")
+        joined = "-".join(parts).upper()
+        order = sorted([3, 1, 2])
+        n = len(joined) + ord("a") + int("7") + [4, 5].index(5) + max([1, 2]) + sum(order) + order[0]
+        if joined.startswith("B") and not joined.endswith("b") and joined[2] == "A":
+            n += 1000
+        return x + n
+
+
+class Kinds(nn.Module):
+    """Values of several types, and what is asked about them."""
+
+    def twice(self, value: int | Tensor | list[Tensor]) -> Tensor:
+        if isinstance(value, int):
+            return torch.full((2, 3), 2 * value)
+        if isinstance(value, Tensor):
+            return value * 2
+        return value[0] + value[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.twice(x) + self.twice(3) + self.twice([x, x + 1])
+
+
+class Beside(nn.Module):
+    """Blocks of `with`, and what runs beside the program."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            y = x * 2
+        later = torch.jit.fork(torch.relu, y)
+        print("is not printed")
+        return torch.jit.wait(later) + y
+
+
 CASES: dict[str, nn.Module] = {
     "shared child": SharedChild(),
     "attributes": Attributes(),
@@ -255,6 +293,9 @@ CASES: dict[str, nn.Module] = {
     "strings": Strings(),
     "branch writes": BranchWrites(),
     "loop writes": LoopWrites(),
+    "text": Text(),
+    "kinds": Kinds(),
+    "beside": Beside(),
 }
 
 

@@ -6,6 +6,7 @@
 #include "compiler/import/torchscript/types.h"
 
 #include <charconv>
+#include <map>
 #include <sstream>
 
 namespace linalgd {
@@ -101,35 +102,40 @@ void GraphReader::callForward(FunctionId forward, std::vector<Argument> argument
   graph_.body().nodes.push_back(std::move(call));
 }
 
+std::string GraphReader::uniqueName(const std::string &base) {
+  std::string name = base;
+  for (size_t i = 1; !names_.insert(name).second; ++i)
+    name = base + "_" + std::to_string(i);
+  return name;
+}
+
 FunctionId GraphReader::functionOf(jit::Function &function) {
   auto [known, isNew] =
       functionIds_.try_emplace(&function, static_cast<FunctionId>(functions_.size()));
   if (!isNew)
     return known->second;
+  FunctionId id = known->second;
   function.ensure_defined();
-  std::string base = function.qualname().name();
+  std::string name = function.qualname().name();
   // A method is called after its class.
-  std::string name = base;
   const auto &arguments = function.getSchema().arguments();
   if (!arguments.empty())
     if (auto self = arguments[0].type()->cast<c10::ClassType>();
-        self && self->findMethod(base) == &function)
-      name = graph_.classOf(classOf(*self)).name + "." + base;
-  base = name;
-  for (size_t i = 1; !names_.insert(name).second; ++i)
-    name = base + "_" + std::to_string(i);
-  functions_.push_back(&function);
+        self && self->findMethod(name) == &function)
+      name = graph_.classOf(classOf(*self)).name + "." + name;
+  jit::GraphFunction *scripted = jit::tryToGraphFunction(function);
+  functions_.push_back(scripted ? scripted->graph() : nullptr);
   graph_.functions.push_back(
-      {std::move(name), BlockId(0), typeOf(*function.getSchema().returns().at(0).type())});
-  return known->second;
+      {uniqueName(name), BlockId(0), typeOf(*function.getSchema().returns().at(0).type())});
+  return id;
 }
 
 absl::Status GraphReader::readFunction(size_t index) {
-  jit::GraphFunction *function = jit::tryToGraphFunction(*functions_[index]);
+  std::shared_ptr<jit::Graph> function = functions_[index];
   if (!function)
-    return absl::UnimplementedError("function '" + functions_[index]->name() +
+    return absl::UnimplementedError("function '" + graph_.functions[index].name +
                                     "' is no TorchScript function");
-  absl::StatusOr<BlockId> body = readBlock(*function->graph()->block());
+  absl::StatusOr<BlockId> body = readBlock(*function->block());
   if (!body.ok())
     return body.status();
   graph_.functions[index].body = *body;
@@ -175,8 +181,26 @@ absl::Status GraphReader::readNode(const jit::Node &node) {
     readMemberOfEnum(node);
     return absl::OkStatus();
   case c10::prim::CallMethod:
+    readMethodCall(node, node.s(c10::attr::name));
+    return absl::OkStatus();
   case c10::prim::CallFunction:
     return readCall(node);
+  case c10::prim::Enter:
+    readMethodCall(node, "__enter__");
+    return absl::OkStatus();
+  case c10::prim::Exit:
+    readMethodCall(node, "__exit__");
+    return absl::OkStatus();
+  case c10::prim::isinstance:
+    readIsInstance(node);
+    return absl::OkStatus();
+  // What runs beside the program runs where it is started.
+  case c10::prim::fork:
+    readFork(node);
+    return absl::OkStatus();
+  case c10::aten::wait:
+    bind(node.output(), Argument(argument(node.input())));
+    return absl::OkStatus();
   case c10::prim::If:
     return readBlocks(node, makeNode(node, "prim.If"));
   case c10::prim::Loop:
@@ -253,21 +277,60 @@ void GraphReader::readMemberOfEnum(const jit::Node &node) {
   finish(node, std::move(out));
 }
 
+void GraphReader::readMethodCall(const jit::Node &node, const std::string &name) {
+  callMethod(*node.inputs()[0]->type(), name);
+  Node out = makeNode(node, "prim.CallMethod");
+  out.inputs.insert(out.inputs.begin() + 1, {"name", Argument{name}});
+  // The end of a `with` that raises nothing.
+  if (node.kind() == c10::prim::Exit)
+    out.inputs.resize(5);
+  finish(node, std::move(out));
+}
+
 absl::Status GraphReader::readCall(const jit::Node &node) {
-  if (node.kind() == c10::prim::CallMethod) {
-    const std::string &name = node.s(c10::attr::name);
-    callMethod(*node.inputs()[0]->type(), name);
-    Node out = makeNode(node, "prim.CallMethod");
-    out.inputs.insert(out.inputs.begin() + 1, {"name", Argument{name}});
-    finish(node, std::move(out));
-    return absl::OkStatus();
-  }
   auto type = node.inputs()[0]->type()->cast<c10::FunctionType>();
   if (!type)
     return absl::InvalidArgumentError("a call of something that is no function");
   bind(node.inputs()[0], Argument{functionOf(*type->function())});
   finish(node, makeNode(node, "prim.CallFunction"));
   return absl::OkStatus();
+}
+
+void GraphReader::readFork(const jit::Node &node) {
+  std::shared_ptr<jit::Graph> body = node.g(c10::attr::Subgraph);
+  std::string name = uniqueName("fork");
+  auto id = static_cast<FunctionId>(functions_.size());
+  graph_.functions.push_back({name, BlockId(0), typeOf(*body->outputs().at(0)->type())});
+  functions_.push_back(std::move(body));
+  Node out = makeNode(node, "prim.CallFunction");
+  out.inputs.insert(out.inputs.begin(), {"", Argument{id}});
+  finish(node, std::move(out));
+}
+
+void GraphReader::readIsInstance(const jit::Node &node) {
+  Node out = makeNode(node, "prim.isinstance");
+  ArgumentList types;
+  types.element = TypeKind::String;
+  for (const c10::TypePtr &type : node.tys(c10::attr::types))
+    types.items.push_back(Argument{pythonName(typeOf(*type))});
+  out.inputs.push_back({"types", Argument{std::move(types)}});
+  finish(node, std::move(out));
+}
+
+// A type as Python writes it.
+std::string GraphReader::pythonName(const GraphType &type) const {
+  static const std::map<TypeKind, std::string> kNames = {
+      {TypeKind::Tensor, "Tensor"}, {TypeKind::Int, "int"},       {TypeKind::Float, "float"},
+      {TypeKind::Bool, "bool"},     {TypeKind::String, "str"},    {TypeKind::None, "NoneType"},
+      {TypeKind::List, "List"},     {TypeKind::Tuple, "Tuple"},   {TypeKind::Dict, "Dict"},
+      {TypeKind::Union, "Union"},   {TypeKind::Device, "Device"}, {TypeKind::Optional, "Optional"}};
+  if (type.kind == TypeKind::Object)
+    return graph_.classOf(type.object).name;
+  auto known = kNames.find(type.kind);
+  std::string name = known == kNames.end() ? "Any" : known->second;
+  for (const GraphType &parameter : type.parameters)
+    name += (&parameter == type.parameters.data() ? "[" : ", ") + pythonName(parameter);
+  return type.parameters.empty() ? name : name + "]";
 }
 
 // prim.If takes a condition and two blocks; prim.Loop the largest number of rounds, the condition

@@ -45,6 +45,11 @@ private:
   void readAttribute(const torch::jit::Node &node);
   void readMemberOfEnum(const torch::jit::Node &node);
   absl::Status readCall(const torch::jit::Node &node);
+  void readMethodCall(const torch::jit::Node &node, const std::string &name);
+  void readFork(const torch::jit::Node &node);
+  void readIsInstance(const torch::jit::Node &node);
+  std::string pythonName(const GraphType &type) const;
+  std::string uniqueName(const std::string &base);
   Node makeNode(const torch::jit::Node &node, std::string target);
   void finish(const torch::jit::Node &node, Node out);
   absl::Status readBlocks(const torch::jit::Node &node, Node out);
@@ -75,7 +80,7 @@ private:
   Graph graph_;
   BlockId block_ = BlockId(0); // being read
   std::unordered_map<const torch::jit::Value *, Argument> bindings_;
-  std::vector<torch::jit::Function *> functions_; // of graph_.functions
+  std::vector<std::shared_ptr<torch::jit::Graph>> functions_; // of graph_.functions
   std::unordered_map<const torch::jit::Function *, FunctionId> functionIds_;
   std::vector<const c10::NamedType *> classes_;       // of graph_.classes
   std::unordered_map<std::string, ClassId> classIds_; // by qualified name

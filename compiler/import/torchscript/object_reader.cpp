@@ -16,6 +16,8 @@ namespace jit = torch::jit;
 
 // TorchScript knows that a value is a tensor, and nothing more of it.
 GraphType GraphReader::typeOf(const c10::Type &type) {
+  if (type.kind() == c10::TypeKind::FutureType) // what is waited for is there
+    return typeOf(*type.containedType(0));
   GraphType result = GraphType::of(kindOf(type));
   switch (result.kind) {
   case TypeKind::Tensor:
@@ -45,11 +47,8 @@ ClassId GraphReader::classOf(const c10::NamedType &type) {
   if (!isNew)
     return known->second;
   ClassId id = known->second;
-  std::string name = type.name()->name(), base = name;
-  for (size_t i = 1; !names_.insert(name).second; ++i)
-    name = base + "_" + std::to_string(i);
   classes_.push_back(&type);
-  graph_.classes.push_back({std::move(name), {}, {}});
+  graph_.classes.push_back({uniqueName(type.name()->name()), {}, {}});
   if (const auto *members = type.castRaw<c10::EnumType>()) {
     GraphType value = typeOf(*members->getValueType());
     graph_.classes[static_cast<size_t>(id)].attributes = {{"name", GraphType::of(TypeKind::String)},
