@@ -40,7 +40,7 @@ private:
   FailureOr<Value> slotValue(Operation *op, NnModuleOp object, StringRef name);
   StringAttr slotOf(NnModuleOp object, StringRef name, Value initial);
   void writeSlots();
-  void eraseObjects();
+  LogicalResult eraseObjects();
 
   NnModuleOp objectOf(Value value) { return known_.lookup(torch::strip(value)); }
 
@@ -282,10 +282,11 @@ void Globalizer::writeSlots() {
   torch::InitializeGlobalSlotsOp::create(builder, loc, builder.getArrayAttr(names), values);
 }
 
-void Globalizer::eraseObjects() {
+LogicalResult Globalizer::eraseObjects() {
   for (Operation *op : llvm::reverse(dead_))
     op->erase();
-  entry_.eraseArgument(0);
+  if (failed(entry_.eraseArgument(0)))
+    return failure();
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*module_.getBody()))) {
     auto function = dyn_cast<func::FuncOp>(op);
     if (function ? function.isPrivate()
@@ -293,6 +294,7 @@ void Globalizer::eraseObjects() {
                        isa_and_present<torch::TorchDialect>(op.getDialect()))
       op.erase();
   }
+  return success();
 }
 
 LogicalResult Globalizer::run() {
@@ -310,7 +312,8 @@ LogicalResult Globalizer::run() {
         return user->emitError("unsupported op 'torch.")
                << torch::getQualifiedName(user) << "': it uses a module as a value";
   writeSlots();
-  eraseObjects();
+  if (failed(eraseObjects()))
+    return failure();
   entry_->setAttr(kOutputsAttr, UnitAttr::get(module_.getContext()));
   return success();
 }
