@@ -60,6 +60,18 @@ bool Shape::operator==(const Shape &other) const {
          llvm::equal(cell_.keys, other.cell_.keys, sameKey);
 }
 
+// A constant where the function starts: everything sees it, and the walk, which has passed, will
+// not put another one in its place.
+static Value constantAtEntry(OpBuilder &builder, Value constant) {
+  OpBuilder::InsertionGuard guard(builder);
+  Operation *parent = builder.getInsertionBlock()->getParentOp();
+  auto function = dyn_cast<func::FuncOp>(parent);
+  if (!function)
+    function = parent->getParentOfType<func::FuncOp>();
+  builder.setInsertionPointToStart(&function.getBody().front());
+  return builder.clone(*torch::strip(constant).getDefiningOp())->getResult(0);
+}
+
 Value Shape::build(OpBuilder &builder, Heap &heap, ArrayRef<Value> &leaves) const {
   if (!maker_) {
     Value leaf = leaves.front();
@@ -69,7 +81,7 @@ Value Shape::build(OpBuilder &builder, Heap &heap, ArrayRef<Value> &leaves) cons
   Cell cell;
   cell.names = cell_.names;
   for (Value key : cell_.keys)
-    cell.keys.push_back(builder.clone(*torch::strip(key).getDefiningOp())->getResult(0));
+    cell.keys.push_back(constantAtEntry(builder, key));
   for (const Shape &child : children_)
     cell.values.push_back(child.build(builder, heap, leaves));
   Value built = makeLike(builder, maker_, cell);
@@ -78,14 +90,14 @@ Value Shape::build(OpBuilder &builder, Heap &heap, ArrayRef<Value> &leaves) cons
   return built;
 }
 
-Value currentValue(OpBuilder &builder, const Heap &heap, Value value) {
+Value currentValue(OpBuilder &builder, const Heap &heap, Value value, bool isDeep) {
   Operation *maker = Heap::makerOf(value);
   std::optional<Cell> cell = heap.find(value);
   if (!cell || !cell->names.empty())
     return value;
   bool isChanged = heap.isChanged(maker);
   for (Value &element : cell->values) {
-    Value current = currentValue(builder, heap, element);
+    Value current = isDeep ? currentValue(builder, heap, element) : element;
     isChanged |= current != element;
     element = current;
   }

@@ -28,8 +28,9 @@ private:
   std::vector<Shape> children_;
 };
 
-// A value with the containers in it as they are now.
-mlir::Value currentValue(mlir::OpBuilder &builder, const Heap &heap, mlir::Value value);
+// A value as it is now; with the containers in it, too, where `isDeep` says so.
+mlir::Value currentValue(mlir::OpBuilder &builder, const Heap &heap, mlir::Value value,
+                         bool isDeep = true);
 
 // Merges what the two branches of `op` leave, and replaces it by one that gives back that, too.
 // `heap` is that before them. Fails with an error where they leave containers of different sizes.

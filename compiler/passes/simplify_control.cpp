@@ -177,7 +177,10 @@ void Simplifier::readContainers(Operation *op) {
   for (OpOperand &operand : op->getOpOperands()) {
     while (auto wider = operand.get().getDefiningOp<torch::DerefineOp>())
       operand.set(wider.getOperand());
-    Value current = currentValue(builder, heap_, operand.get());
+    // Elements that are handed out are containers themselves, which may be written to.
+    bool handsOut =
+        op->hasTrait<torch::Known>() || isa<torch::ListUnpackOp, torch::TupleUnpackOp>(op);
+    Value current = currentValue(builder, heap_, operand.get(), /*isDeep=*/!handsOut);
     Operation *made = current.getDefiningOp();
     // What is written to later is no constant list to others.
     if (current == operand.get() && isa_and_present<torch::ListConstructOp>(made) &&
