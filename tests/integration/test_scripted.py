@@ -116,11 +116,8 @@ class Enums(nn.Module):
         self.color = Color.GREEN
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.color == Color.RED:
-            return x
-        if self.color != Color.GREEN:
-            return -x
-        return x * self.color.value
+        y = -x if self.color == Color.RED else x
+        return y * self.color.value if self.color != Color.RED else y
 
 
 @torch.jit.script

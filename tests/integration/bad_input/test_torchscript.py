@@ -225,7 +225,7 @@ def test_shapes_that_do_not_go_together(client: linalgd.Client, tmp_path: Path) 
     torch.jit.save(torch.jit.trace(Attends(), (x, torch.zeros(5, 5))), path)
     assert client.submit(path, (x, torch.zeros(3, 1, 5))).result(timeout=DEADLINE).text()
     for mask in (torch.zeros(5, 4), torch.zeros(4, 1, 1)):
-        rejected(client, path, "query, key, value and mask do not go together", args=(x, mask))
+        rejected(client, path, "query, key, value and mask do not go together", kept=1, args=(x, mask))
 
     torch.jit.save(torch.jit.trace(nn.LayerNorm(4), (x,)), path)
     with pytest.raises(
