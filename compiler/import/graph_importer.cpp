@@ -210,6 +210,9 @@ LogicalResult GraphImporter::importNode(const Node &node) {
     schema = torch::lookupSchema(target);
   std::string name = concat("torch.", target);
   // Of TorchScript's own ops, some belong to the dialect without being a PyTorch operator.
+  // To the peers an unchecked cast narrows.
+  if (target == "prim.unchecked_cast" && isa<torch::AnyType>(types.front()))
+    return bindResults(node, torch::DerefineOp::create(b_, types.front(), operands->front()));
   bool isStructural = !schema && node.target.starts_with("prim.") &&
                       RegisteredOperationName::lookup(name, context_);
   if (isStructural || (schema && schema->results.size() == types.size())) {
