@@ -13,10 +13,10 @@ from pathlib import Path
 import grpc
 import pytest
 from bad_input.checks import leftovers
-from linalgd.v1 import blob_pb2
 from stubs import DEADLINE, Stubs, digest_of
 
 from daemon import Daemon
+from linalgd.v1 import blob_pb2
 
 
 def missing(stubs: Stubs, digest: str) -> int | None:
