@@ -90,6 +90,7 @@ void toProto(const Options &options, v1::CompileOptions *proto) {
   proto->set_locations(static_cast<v1::LocationsMode>(options.locations));
   proto->mutable_keep_ops()->Assign(options.keepOps.begin(), options.keepOps.end());
   proto->set_entry(options.entry);
+  proto->set_model_name(options.modelName);
   for (const InputSpec &input : options.inputs)
     toProto(input, proto->add_inputs());
 }
@@ -112,6 +113,7 @@ absl::StatusOr<Options> fromProto(const v1::CompileOptions &proto) {
   options.keepOps.assign(proto.keep_ops().begin(), proto.keep_ops().end());
   if (!proto.entry().empty())
     options.entry = proto.entry();
+  options.modelName = proto.model_name();
   for (const v1::InputSpec &input : proto.inputs()) {
     absl::StatusOr<InputSpec> read = inputFromProto(input);
     if (!read.ok())

@@ -100,6 +100,8 @@ absl::Status checkOptions(const v1::CompileOptions &options) {
       (!entry.empty() && absl::ascii_isdigit(static_cast<unsigned char>(entry[0]))))
     return invalid(absl::StrCat("options.entry: ", quoted(entry),
                                 " is not a function's name: letters, digits and '_'"));
+  if (options.model_name().size() > kMaxName)
+    return invalid(absl::StrCat("options.model_name is longer than ", kMaxName, " bytes"));
   int count = 0;
   return checkInputs(options.inputs(), 0, count);
 }
@@ -148,7 +150,7 @@ void hashOptions(const Options &options, Hasher &hasher) {
   hasher.field(options.keepOps.size());
   for (const std::string &op : options.keepOps)
     hasher.field(op);
-  hasher.field(options.entry);
+  hasher.field(options.entry).field(options.modelName);
   hashInputs(options.inputs, hasher);
 }
 

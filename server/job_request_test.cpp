@@ -56,11 +56,12 @@ TEST(JobRequest, DigestsSeeTheMeaning) {
       changed([](auto &r) { r.mutable_options()->set_locations(v1::LOCATIONS_MODE_PYTHON); }),
       changed([](auto &r) { r.mutable_options()->add_keep_ops("aten.relu"); }),
       changed([](auto &r) { r.mutable_options()->set_entry("forward"); }),
+      changed([](auto &r) { r.mutable_options()->set_model_name("decoder"); }),
       changed([](auto &r) { r.mutable_options()->add_inputs()->add_shape(-1); }),
       changed([](auto &r) { r.mutable_model()->set_format(v1::MODEL_FORMAT_PT2); }),
       changed([](auto &r) { r.mutable_model()->mutable_blobs(0)->set_name("c"); }),
       changed([](auto &r) { r.mutable_model()->mutable_blobs(0)->set_digest(sha256("c").hex()); })};
-  EXPECT_EQ(digests.size(), 11u);
+  EXPECT_EQ(digests.size(), 12u);
 
   v1::SubmitRequest labelled = valid();
   labelled.set_label("nightly");
@@ -88,6 +89,7 @@ TEST(JobRequest, NamesTheFieldAtFault) {
       {[](auto &r) { r.mutable_options()->set_weights(static_cast<v1::WeightsMode>(9)); }, "9"},
       {[](auto &r) { r.mutable_options()->add_keep_ops("a b"); }, "keep_ops: 'a b'"},
       {[](auto &r) { r.mutable_options()->set_entry("2nd"); }, "entry: '2nd'"},
+      {[](auto &r) { r.mutable_options()->set_model_name(std::string(257, 'x')); }, "model_name"},
       {[](auto &r) { r.mutable_options()->set_target(std::string(5000, 'x')); }, "target"},
       {[](auto &r) { r.mutable_options()->add_inputs()->add_shape(-2); }, "a dimension"},
       {[](auto &r) { r.mutable_timeout()->set_seconds(-1); }, "timeout"},

@@ -39,6 +39,8 @@ void addRequestOptions(CLI::App &command, CompileArguments &arguments) {
       ->allow_extra_args(false);
   command.add_option("--entry", arguments.entry, "The function's name in the output")
       ->capture_default_str();
+  command.add_option("--model", arguments.modelName,
+                     "The name of one model, of a .pt2 that holds several");
   command
       .add_option("--locations", arguments.locations,
                   "What IR locations hold: stable node ids, or lines of the model's Python source")
@@ -66,6 +68,7 @@ absl::StatusOr<client::SubmitOptions> CompileArguments::toSubmitOptions() const 
   options.locations = parseLocationsMode(locations).value();
   options.target = target;
   options.entry = entry;
+  options.modelName = modelName;
   options.keepOps = keepOps;
   for (const std::string &input : inputs) {
     absl::StatusOr<InputSpec> spec = parseInputSpec(input);

@@ -19,6 +19,7 @@ struct CompileArguments {
   std::string weights = "embed";
   std::string locations = "ids";
   std::string entry = "main";
+  std::string modelName;
   std::vector<std::string> keepOps;
   std::vector<std::string> inputs; // compiler/api/input_spec.h
   double timeout = 0;              // seconds; 0: the server's

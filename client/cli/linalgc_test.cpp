@@ -105,7 +105,7 @@ TEST_F(LinalgcTest, CompilesAndSaysWhatItDid) {
 TEST_F(LinalgcTest, SendsItsOptions) {
   succeed("model.mlir", "");
   Result result = run("compile net.pt2 -o - --emit torch --target x86-64-v4 --keep-op aten.gelu "
-                      "--keep-op aten.silu --entry f --locations python --timeout 1.5 "
+                      "--keep-op aten.silu --entry f --model n --locations python --timeout 1.5 "
                       "--input '[int64[], (int, none)]' --input 'x:float32[?, 3]'");
   EXPECT_EQ(result.code, kOk) << result.err;
   const v1::SubmitRequest &request = server.submits.back();
@@ -115,6 +115,7 @@ TEST_F(LinalgcTest, SendsItsOptions) {
   EXPECT_EQ(options.emit(), "torch");
   EXPECT_EQ(options.target(), "x86-64-v4");
   EXPECT_EQ(options.entry(), "f");
+  EXPECT_EQ(options.model_name(), "n");
   EXPECT_THAT(options.keep_ops(), ElementsAre("aten.gelu", "aten.silu"));
   EXPECT_EQ(options.locations(), v1::LOCATIONS_MODE_PYTHON);
   EXPECT_EQ(options.inputs(0).kind(), v1::INPUT_KIND_LIST);

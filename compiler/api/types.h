@@ -62,7 +62,7 @@ struct InputSpec {
 };
 inline constexpr size_t kMaxInputDepth = 32; // of containers in containers
 
-// Everything about a request that is part of the key.
+// Everything about a request that its artifact depends on.
 struct Options {
   Stage emit = Stage::Linalg;
   // "" (the server's default), a level such as "x86-64-v3", or "triple:cpu:features".
@@ -72,6 +72,9 @@ struct Options {
   std::vector<std::string> keepOps; // "aten.gelu": passed through to the output undecomposed
   std::string entry = "main";       // the function's name in the artifact
   std::vector<InputSpec> inputs;
+  // Which model of an archive of several; may be left out where there is one. Part of no key: the
+  // graph that it chooses is.
+  std::string modelName;
 };
 
 // A place in the user's own source: the Python of the model, or its MLIR text.

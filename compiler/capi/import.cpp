@@ -53,6 +53,8 @@ absl::StatusOr<Options> optionsOf(const LinalgdImportOptions *given) {
     return options;
   if (given->entry.length)
     options.entry = unwrap(given->entry).str();
+  if (given->modelName.length)
+    options.modelName = unwrap(given->modelName).str();
   if (given->pythonLocations)
     options.locations = LocationsMode::Python;
   for (intptr_t i = 0; i < given->numInputs; ++i) {

@@ -20,6 +20,8 @@ typedef struct LinalgdImportOptions {
   const MlirStringRef *inputs;
   /* Non-zero: locations are lines of the model's Python source, not the ids of its nodes. */
   int pythonLocations;
+  /* Which model of an archive that holds several; empty: the only one. */
+  MlirStringRef modelName;
 } LinalgdImportOptions;
 
 /* Imports a .pt2 archive or a TorchScript file; options may be null. The module is null after an

@@ -19,7 +19,9 @@ absl::StatusOr<Graph> readGraph(const ModelFiles &files, const Model &model, con
                                 StageSink &sink) {
   ModelFormat format = model.format == ModelFormat::Detect ? detectFormat(files) : model.format;
   if (format == ModelFormat::Pt2)
-    return readPt2(files);
+    return readPt2(files, options.modelName);
+  if (!options.modelName.empty())
+    return absl::InvalidArgumentError("only torch.export archives hold models by name");
   if (format == ModelFormat::TorchScript && files.numBlobs() != 1)
     return absl::InvalidArgumentError("a TorchScript file is one blob, not a manifest of entries");
   if (format == ModelFormat::TorchScript)

@@ -5,6 +5,8 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <algorithm>
+
 namespace linalgd {
 namespace {
 
@@ -38,8 +40,8 @@ absl::Status checkLayout(const ModelFiles &files) {
   return absl::OkStatus();
 }
 
-// The name of the one model in the archive: models/NAME.json.
-absl::StatusOr<std::string> findModel(const ModelFiles &files) {
+// The name of the model that is meant: of models/NAME.json.
+absl::StatusOr<std::string> findModel(const ModelFiles &files, const std::string &wanted) {
   std::vector<std::string> names;
   for (const auto &[path, file] : files.files()) {
     llvm::StringRef name = path;
@@ -49,10 +51,21 @@ absl::StatusOr<std::string> findModel(const ModelFiles &files) {
   if (names.empty())
     return absl::InvalidArgumentError(
         "the archive has no models/*.json: it holds no exported program");
-  if (names.size() > 1)
-    return absl::UnimplementedError(
-        concat("the archive holds ", names.size(), " models; send one of them"));
-  return names.front();
+  constexpr size_t kMaxListed = 20;
+  std::string list;
+  for (size_t i = 0; i < std::min(names.size(), kMaxListed); ++i)
+    list += concat(i ? ", '" : "'", escaped(names[i]), "'");
+  if (names.size() > kMaxListed)
+    list += concat(" and ", names.size() - kMaxListed, " others");
+  if (!wanted.empty() && !files.contains(concat(kModels, wanted, ".json")))
+    return absl::InvalidArgumentError(
+        concat("the archive holds no model '", escaped(wanted), "', but ", list));
+  if (wanted.empty() && names.size() > 1)
+    return absl::InvalidArgumentError(concat("the archive holds ", names.size(),
+                                             " models; choose one of them by name "
+                                             "(--model in linalgc, model_name in Python): ",
+                                             list));
+  return wanted.empty() ? names.front() : wanted;
 }
 
 void readProgram(const JsonPlace &program, const Pt2Weights &weights, Graph &graph) {
@@ -77,16 +90,19 @@ bool isPt2(const ModelFiles &files) {
          files.contains("models/model.json");
 }
 
-absl::StatusOr<Graph> readPt2(const ModelFiles &files) {
+absl::StatusOr<Graph> readPt2(const ModelFiles &files, const std::string &model) {
   bool flat = !files.contains("archive_format") && files.contains(kFlatProgram);
   std::string path(kFlatProgram);
   absl::StatusOr<Pt2Weights> weights;
   if (flat) {
+    if (!model.empty())
+      return absl::InvalidArgumentError(
+          concat("the archive holds one model, without a name: not '", escaped(model), "'"));
     weights = Pt2Weights::readPickled(files, kFlatWeights);
   } else {
     if (absl::Status status = checkLayout(files); !status.ok())
       return status;
-    absl::StatusOr<std::string> name = findModel(files);
+    absl::StatusOr<std::string> name = findModel(files, model);
     if (!name.ok())
       return name.status();
     path = concat(kModels, *name, ".json");

@@ -9,8 +9,9 @@
 namespace linalgd {
 
 // InvalidArgument: not a valid archive; Unimplemented: something that linalgd does not know. Both
-// name the JSON path.
-absl::StatusOr<Graph> readPt2(const ModelFiles &files);
+// name the JSON path. `model` is the name of one of several models in the archive; "": the only
+// one.
+absl::StatusOr<Graph> readPt2(const ModelFiles &files, const std::string &model = "");
 
 // Whether this looks like a torch.export archive, of any version.
 bool isPt2(const ModelFiles &files);

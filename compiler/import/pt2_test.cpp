@@ -290,6 +290,9 @@ TEST(Key, ChangesWithEachOption) {
   EXPECT_NE(kept[1].key, base[1].key);
   auto entry = changed([](Options &o) { o.entry = "forward"; });
   EXPECT_NE(entry[0].key, base[0].key);
+  auto named = changed([](Options &o) { o.modelName = "model"; }); // the graph stands for it
+  for (size_t i = 0; i < base.size(); ++i)
+    EXPECT_EQ(named[i].key, base[i].key) << i;
   auto python = changed([](Options &o) { o.locations = LocationsMode::Python; });
   EXPECT_NE(python[2].key, base[2].key);
   auto inlined = changed([](Options &o) { o.weights = WeightsMode::Inline; });

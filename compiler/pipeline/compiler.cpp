@@ -103,6 +103,10 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
   if (!program.ok())
     return program.status();
   job.program = *std::move(program);
+  if (!options.modelName.empty() && !job.program->graph())
+    return reject("only torch.export archives hold models by name; a function of MLIR is chosen by "
+                  "the entry's name",
+                  sink);
   if (std::string reason = whyNot(options.emit, *job.program); !reason.empty())
     return reject(reason, sink);
   if (absl::Status status = resolveKeepOps(job.program->opNames(), options.keepOps); !status.ok())

@@ -179,6 +179,7 @@ int main(int argc, char **argv) {
   app.add_option("--weights", arguments.weights, "embed, external, inline or params");
   app.add_option("--locations", arguments.locations, "ids or python");
   app.add_option("--keep-op", arguments.options.keepOps, "an op to pass through, aten.gelu");
+  app.add_option("--model-name", arguments.options.modelName, "which model of a .pt2 of several");
   app.add_option("--entry", arguments.options.entry, "the function's name");
   app.add_option("--input", arguments.inputs, "of a TorchScript file: NAME:DTYPE[SHAPE]")
       ->allow_extra_args(false);

@@ -136,6 +136,7 @@ class Client:
         keep_ops: Iterable[str] = (),
         *,
         entry: str = "main",
+        model_name: str = "",
         locations: Literal["ids", "python"] = "ids",
         timeout: float | None = None,
         label: str = "",
@@ -165,6 +166,7 @@ class Client:
                 ("aten.softmax"), all of its overloads.
             entry: name of the function in the artifact; of an MLIR module with several public
                 functions, also which of them is compiled.
+            model_name: which model of a .pt2 that holds several; "": the only one.
             locations: what IR locations hold: stable node ids, or the Python lines of the model.
             timeout: how long the job may take from now on, seconds; None: the server's limit.
             label: shown in lists of jobs.
@@ -186,6 +188,7 @@ class Client:
             locations=_choice("locations", locations, _LOCATIONS),
             keep_ops=[keep_ops] if isinstance(keep_ops, str) else keep_ops,
             entry=entry,
+            model_name=model_name,
         )
         source, inputs = _capture.source_of(model, tuple(args), kwargs or {}, dynamic_shapes, self._memo)
         options.inputs.extend(inputs)
