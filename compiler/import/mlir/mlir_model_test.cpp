@@ -1,8 +1,11 @@
 #include "compiler/codegen/codegen.h"
 #include "compiler/dialect/torch.h"
+#include "compiler/import/mlir/bytecode_limits.h"
 #include "compiler/import/mlir/mlir_model.h"
 #include "compiler/import/mlir/text_limits.h"
 #include "compiler/import/text.h"
+
+#include "mlir/Bytecode/BytecodeWriter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -244,6 +247,31 @@ TEST(Detect, LooksAtTheFirstToken) {
     EXPECT_TRUE(looksLikeMlir(text)) << text;
   for (const char *text : {"", "PK\3\4", "not a model", "{\"a\": 1}", "#!/bin/sh", "\x80\2."})
     EXPECT_FALSE(looksLikeMlir(text)) << text;
+}
+
+TEST(Read, RefusesBytecodeWithAResourceOfNoKind) {
+  Reading original(std::string(kAdd) + kData);
+  ASSERT_TRUE(original.status.ok()) << original.status;
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  ASSERT_TRUE(mlir::succeeded(mlir::writeBytecodeToFile(original.result->module.get(), os)));
+  EXPECT_TRUE(Reading(bytes).status.ok());
+
+  // One of the bytes is the kind of the one resource.
+  size_t refused = 0;
+  for (size_t i = bytes.find('\0') + 1; i < bytes.size(); ++i) {
+    std::string broken = bytes;
+    broken[i] = static_cast<char>(broken[i] | 0x48);
+    if (auto problem = checkBytecode(broken);
+        problem && problem->find("byte " + std::to_string(i)) != std::string::npos) {
+      ++refused;
+      EXPECT_THAT(refusal(broken), HasSubstr(*problem));
+      EXPECT_THAT(*problem, HasSubstr("a resource is of kind 72, which does not exist"));
+    }
+  }
+  EXPECT_EQ(refused, 1u);
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(checkBytecode(bytes.substr(0, size)));
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // From bytes to a module in the form that the pipeline takes.
 #include "compiler/dialect/torch.h"
 #include "compiler/import/graph_importer.h"
+#include "compiler/import/mlir/bytecode_limits.h"
 #include "compiler/import/mlir/checks.h"
 #include "compiler/import/mlir/diagnostics.h"
 #include "compiler/import/mlir/entry.h"
@@ -99,9 +100,12 @@ absl::StatusOr<MlirModel> readMlir(const Model &model, const Options &options, S
   result.bytes = *std::move(mapping);
   result.blob = model.blobs.front().digest;
   std::string_view bytes = result.bytes->bytes();
-  if (!isMlirBytecode(bytes))
-    if (auto problem = checkTextLimits(bytes))
-      return reject(*problem, sink);
+  if (isMlirBytecode(bytes)) {
+    if (auto problem = checkBytecode(bytes))
+      return reject({0, 0, *std::move(problem)}, sink);
+  } else if (auto problem = checkTextLimits(bytes)) {
+    return reject(*problem, sink);
+  }
 
   MlirDiagnostics diagnostics(context);
   context.printOpOnDiagnostic(false); // an op may be endless when it is written out

@@ -3,6 +3,7 @@
 #include "compiler/import/pickle.h"
 #include "compiler/import/text.h"
 #include "compiler/import/torchscript/known_ops.h"
+#include "compiler/import/torchscript/source_ranges.h"
 
 #include "llvm/ADT/StringRef.h"
 
@@ -80,6 +81,8 @@ checkPickles(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface> &in)
     auto [data, size] = file.getRecord(record);
     std::string_view bytes(static_cast<const char *>(data.get()), size);
     absl::Status status = isDebugInfo ? checkSourceRanges(bytes) : checkPickle(bytes, storageBytes);
+    if (status.ok() && isDebugInfo)
+      status = checkPlacesOfCode(bytes);
     if (!status.ok())
       return absl::Status(status.code(),
                           concat("'", escaped(record), "': ", std::string(status.message())));
