@@ -39,6 +39,7 @@ TIMEOUT = 120.0
 # reason. An entry that passes must leave.
 INTEGER_POOLS = "average pooling is for floating point only"
 ORDER_OF_EQUALS = "where equal elements go is PyTorch's choice; ours is stable"
+SCALAR = "refused where an operand is a scalar, or alpha is not 1"
 KNOWN = {
     "nn.functional.avg_pool1d int64": INTEGER_POOLS,
     "nn.functional.avg_pool2d int64": INTEGER_POOLS,
@@ -47,6 +48,11 @@ KNOWN = {
     "argsort bool": ORDER_OF_EQUALS,
     "sort bool": ORDER_OF_EQUALS,
     "topk int64": ORDER_OF_EQUALS,
+    **{
+        f"{name} {dtype}": SCALAR
+        for name in ("index_add", "index_copy", "index_fill", "nonzero", "nonzero_static")
+        for dtype in ("bool", "float32", "int64")
+    },
 }
 # What these return is undefined.
 UNDEFINED = ("empty", "new_empty")
