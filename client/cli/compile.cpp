@@ -129,9 +129,10 @@ void addCompile(CLI::App &app, const Session &session, Action &action) {
   auto command = std::make_shared<Compile>(Compile{session, {}, "", false});
   CompileArguments &arguments = command->arguments;
   CLI::App *sub = app.add_subcommand("compile", "Compile a model and save what comes out");
-  sub->add_option("MODEL", arguments.model,
-                  "torch.export archive (.pt2), TorchScript (.pt), or MLIR of the torch dialect or linalg "
-                  "(.mlir, .mlirbc)")
+  sub->add_option(
+         "MODEL", arguments.model,
+         "torch.export archive (.pt2), TorchScript (.pt), or MLIR of the torch dialect or linalg "
+         "(.mlir, .mlirbc)")
       ->required();
   sub->add_option("-o,--output", command->output,
                   "Where to save it; - for standard output (default: the model's name with the "

@@ -13,8 +13,8 @@
 
 namespace linalgd::client {
 
-// A model in a shared library. `call` may run on several threads at once, but where the manifest has
-// state: then calls must take turns. `bind` and `reset` not beside others.
+// A model in a shared library. `call` may run on several threads at once, but where the manifest
+// has state: then calls must take turns. `bind` and `reset` not beside others.
 class Executable {
 public:
   // `weights`: a safetensors file for the slots that are not embedded. Empty: the file beside the
@@ -36,10 +36,10 @@ public:
   // Binds every slot that the file has and that is not embedded.
   absl::Status bindSafetensors(const std::string &path);
 
-  // `inputs`: one tensor for each input that is not a constant; those that the manifest's state names
-  // are updated in place. The answer: one for each output that is a tensor, int, float or bool.
-  // Outputs keep the library loaded. Errors: InvalidArgument, FailedPrecondition (unbound slots),
-  // Internal (a check inside the model failed), ResourceExhausted (memory).
+  // `inputs`: one tensor for each input that is not a constant; those that the manifest's state
+  // names are updated in place. The answer: one for each output that is a tensor, int, float or
+  // bool. Outputs keep the library loaded. Errors: InvalidArgument, FailedPrecondition (unbound
+  // slots), Internal (a check inside the model failed), ResourceExhausted (memory).
   absl::StatusOr<std::vector<Tensor>> call(const std::vector<Tensor> &inputs) const;
 
   // A buffer that the model writes, in place: later calls write it, and see what is written to it.
