@@ -215,9 +215,9 @@ absl::StatusOr<Argument> GraphReader::dictOf(const c10::IValue &value, const std
     absl::StatusOr<Argument> key = constant(entry.key(), slot, kind);
     if (!key.ok())
       return key.status();
-    std::string name =
-        entry.key().isString() ? entry.key().toStringRef() : std::to_string(dict.keys.size());
-    absl::StatusOr<Argument> item = constant(entry.value(), slot + "." + name, kind);
+    std::string place = slot + ".";
+    place += entry.key().isString() ? entry.key().toStringRef() : std::to_string(dict.keys.size());
+    absl::StatusOr<Argument> item = constant(entry.value(), place, kind);
     if (!item.ok())
       return item.status();
     dict.keys.push_back(*std::move(key));
