@@ -14,12 +14,10 @@ using testing::editJson;
 using ::testing::ElementsAre;
 using testing::Files;
 using testing::fixture;
+using testing::graphOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::readFiles;
-
-constexpr const char *kModel = "models/model.json";
-
-json &graphOf(json &document) { return document["graph_module"]["graph"]; }
 
 // The fixture "mlp" with the arguments given for its second node's op, of another name.
 absl::StatusOr<ImportedModel> readWith(const json &argument) {

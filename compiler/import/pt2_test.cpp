@@ -15,11 +15,12 @@ using testing::editJson;
 using ::testing::ElementsAre;
 using testing::Files;
 using testing::fixture;
+using testing::graphOf;
 using ::testing::HasSubstr;
+using testing::kModel;
 using testing::readFiles;
 using testing::readFixture;
 
-constexpr const char *kModel = "models/model.json";
 constexpr const char *kWeights = "data/weights/model_weights_config.json";
 
 std::vector<std::string> targetsOf(const Graph &graph) {
@@ -35,8 +36,6 @@ absl::Status errorAfter(const std::string &name, const std::function<void(json &
   editJson(files, path, edit);
   return readFiles(files).status();
 }
-
-json &graphOf(json &document) { return document["graph_module"]["graph"]; }
 
 TEST(Pt2, ReadsAnMlp) {
   auto model = readFixture("mlp");

@@ -112,6 +112,8 @@ std::string archiveOf(const Files &files) {
   return makeZip(entries);
 }
 
+nlohmann::json &graphOf(nlohmann::json &document) { return document["graph_module"]["graph"]; }
+
 void editJson(Files &files, const std::string &path,
               const std::function<void(nlohmann::json &)> &edit) {
   nlohmann::json document = nlohmann::json::parse(files.at(path));

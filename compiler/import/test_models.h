@@ -25,7 +25,10 @@ std::string makeZip(const std::vector<ZipEntry> &entries, bool zip64 = false);
 using Files = std::map<std::string, std::string>;
 Files fixture(const std::string &name);
 std::string archiveOf(const Files &files);
-// Edits models/model.json or another JSON file.
+inline constexpr const char *kModel = "models/model.json";
+// The graph of the document `kModel`.
+nlohmann::json &graphOf(nlohmann::json &document);
+// Edits `kModel` or another JSON file.
 void editJson(Files &files, const std::string &path,
               const std::function<void(nlohmann::json &)> &edit);
 
