@@ -31,10 +31,11 @@ using Ref = uint32_t; // index into the arena
 
 struct Object {
   Kind kind = Kind::None;
-  int64_t integer = 0;       // Integer
-  std::string_view text;     // String, Global ("module\nname")
-  std::vector<Ref> elements; // Sequence; Dict: keys and values in turn; Storage: its description
-  size_t tensor = 0;         // Tensor: index
+  int64_t integer = 0;        // Integer
+  std::string_view text = {}; // String, Global ("module\nname")
+  std::vector<Ref> elements =
+      {};            // Sequence; Dict: keys and values in turn; Storage: its description
+  size_t tensor = 0; // Tensor: index
 };
 
 std::optional<DType> dtypeOfName(std::string_view name) {
