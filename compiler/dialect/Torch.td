@@ -64,6 +64,18 @@ def Torch_DeviceType : Torch_Type<"Device", "Device">;
 def Torch_GeneratorType : Torch_Type<"Generator", "Generator">;
 def Torch_AnyType : Torch_Type<"Any", "any">;
 
+// Dtypes of quantized tensors: integers that stand for (integer - zero point) * scale.
+def Torch_QInt8Type : Torch_Type<"QInt8", "qint8">;
+def Torch_QUInt8Type : Torch_Type<"QUInt8", "quint8">;
+def Torch_QInt32Type : Torch_Type<"QInt32", "qint32">;
+
+// What quantized operators keep their weights in (compiler/ops/quantization).
+def Torch_LinearParamsType : Torch_Type<"LinearParams", "LinearParams">;
+def Torch_Conv2dParamsType : Torch_Type<"Conv2dParams", "Conv2dParams">;
+def Torch_Conv3dParamsType : Torch_Type<"Conv3dParams", "Conv3dParams">;
+def Torch_EmbeddingParamsType : Torch_Type<"EmbeddingParams", "EmbeddingParams">;
+def Torch_CellParamsType : Torch_Type<"CellParams", "CellParams">;
+
 class Torch_ContainerType<string name, string typeMnemonic> : Torch_Type<name, typeMnemonic> {
   let parameters = (ins "::mlir::Type":$containedType);
   let hasCustomAssemblyFormat = 1;
@@ -118,6 +130,13 @@ def Generator : SchemaType<"Generator", "Generator", "isAny">;
 def ScalarType : SchemaType<"ScalarType", "ScalarType", "isIntLike">;
 def Layout : SchemaType<"Layout", "Layout", "isIntLike">;
 def MemoryFormat : SchemaType<"MemoryFormat", "MemoryFormat", "isIntLike">;
+
+class PackedParams<string cppClass>
+    : SchemaType<"__torch__.torch.classes." # cppClass, "Object", "isPackedParams">;
+def LinearParams : PackedParams<"quantized.LinearPackedParamsBase">;
+def Conv2dParams : PackedParams<"quantized.Conv2dPackedParamsBase">; // and of conv1d
+def Conv3dParams : PackedParams<"quantized.Conv3dPackedParamsBase">;
+def EmbeddingParams : PackedParams<"quantized.EmbeddingPackedParamsBase">;
 
 class ListOf<SchemaType a, int size = 0>
     : SchemaType<a.schema # "[" # !if(!eq(size, 0), "", !cast<string>(size)) # "]", a.kind, "isAny"> {

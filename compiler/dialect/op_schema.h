@@ -20,6 +20,7 @@ enum class ArgKind : uint8_t {
   ScalarType,
   Layout,
   MemoryFormat,
+  Object,
 };
 
 struct ArgSchema {

@@ -57,6 +57,7 @@ bool isTensor(mlir::Type type);
 bool isIntLike(mlir::Type type);
 bool isBoolLike(mlir::Type type);
 bool isNumberLike(mlir::Type type);
+bool isPackedParams(mlir::Type type);
 
 // "aten.add.Tensor" of "torch.aten.add.Tensor", also where the op is a torch.operator.
 llvm::StringRef getQualifiedName(mlir::Operation *op);

@@ -41,6 +41,12 @@ Type dtypeFromScalarKind(MLIRContext *context, int64_t kind) {
     return ComplexType::get(Float64Type::get(context));
   case ScalarKind::Bool:
     return IntegerType::get(context, 1);
+  case ScalarKind::QInt8:
+    return QInt8Type::get(context);
+  case ScalarKind::QUInt8:
+    return QUInt8Type::get(context);
+  case ScalarKind::QInt32:
+    return QInt32Type::get(context);
   case ScalarKind::BFloat16:
     return BFloat16Type::get(context);
   }
@@ -77,6 +83,9 @@ Sizes sizesOf(Value value) {
 }
 
 bool isFloatDtype(Type dtype) { return isa_and_present<mlir::FloatType>(dtype); }
+bool isQuantizedDtype(Type dtype) {
+  return isa_and_present<QInt8Type, QUInt8Type, QInt32Type>(dtype);
+}
 bool isBoolDtype(Type dtype) { return dtype && dtype.isInteger(1); }
 bool isIntDtype(Type dtype) { return isa_and_present<IntegerType>(dtype) && !dtype.isInteger(1); }
 bool isComplexDtype(Type dtype) { return isa_and_present<ComplexType>(dtype); }
@@ -106,9 +115,9 @@ static Type promoteIntegers(Type a, Type b) {
 Type promoteDtypes(Type a, Type b) {
   if (!a || !b)
     return nullptr;
-  if (a == b || isBoolDtype(b))
+  if (a == b || isBoolDtype(b) || isQuantizedDtype(a))
     return a;
-  if (isBoolDtype(a))
+  if (isBoolDtype(a) || isQuantizedDtype(b))
     return b;
   if (isComplexDtype(a) || isComplexDtype(b)) {
     auto element = [](Type type) {
@@ -172,7 +181,7 @@ Type resultDtype(ValueRange operands) {
 }
 
 Type floatDtype(Type dtype) {
-  if (!dtype || isFloatDtype(dtype) || isComplexDtype(dtype))
+  if (!dtype || isFloatDtype(dtype) || isComplexDtype(dtype) || isQuantizedDtype(dtype))
     return dtype;
   return Float32Type::get(dtype.getContext());
 }
@@ -381,7 +390,7 @@ LogicalResult Inference::areOfOneDtype(ValueRange tensors) {
 
 LogicalResult Inference::isFloating(Value tensor, StringRef name) {
   Type dtype = dtypeOf(tensor);
-  return !dtype || isFloatDtype(dtype) || isComplexDtype(dtype)
+  return !dtype || isFloatDtype(dtype) || isComplexDtype(dtype) || isQuantizedDtype(dtype)
              ? success()
              : error(name + " must be of a floating-point dtype");
 }

@@ -27,6 +27,9 @@ enum class ScalarKind : int64_t {
   ComplexFloat = 9,
   ComplexDouble = 10,
   Bool = 11,
+  QInt8 = 12,
+  QUInt8 = 13,
+  QInt32 = 14,
   BFloat16 = 15,
 };
 // Null for a number that is no dtype of ours.
@@ -40,7 +43,8 @@ bool isFloatDtype(mlir::Type dtype); // real floating point
 bool isIntDtype(mlir::Type dtype);   // integral, bool excluded
 bool isBoolDtype(mlir::Type dtype);
 bool isComplexDtype(mlir::Type dtype);
-bool isUnsignedDtype(mlir::Type dtype); // ui8 and bool
+bool isQuantizedDtype(mlir::Type dtype); // stands for floating-point numbers
+bool isUnsignedDtype(mlir::Type dtype);  // ui8 and bool
 
 // torch.promote_types; null where either is null.
 mlir::Type promoteDtypes(mlir::Type a, mlir::Type b);

@@ -74,6 +74,10 @@ bool isIntLike(Type type) {
   return isa<torch::IntType, torch::BoolType, NumberType, AnyType>(type);
 }
 bool isBoolLike(Type type) { return isIntLike(type); }
+bool isPackedParams(Type type) {
+  return isa<LinearParamsType, Conv2dParamsType, Conv3dParamsType, EmbeddingParamsType,
+             CellParamsType>(type);
+}
 bool isNumberLike(Type type) { return isa<torch::FloatType>(type) || isIntLike(type); }
 
 } // namespace linalgd::torch
@@ -103,6 +107,8 @@ static void printNested(Type type, AsmPrinter &printer) {
 static bool isDtype(Type type) {
   if (auto complex = dyn_cast<ComplexType>(type))
     return isa<mlir::FloatType>(complex.getElementType());
+  if (isQuantizedDtype(type))
+    return true;
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
     return isa<mlir::FloatType>(type);

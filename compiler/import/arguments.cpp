@@ -237,8 +237,11 @@ Value GraphImporter::untypedList(const ArgumentList &items) {
     if (!elements.emplace_back(untypedArgument(item)))
       return {};
   mlir::Type type = elementType(context_, kindOf(items.element));
-  if (items.element == TypeKind::List)
-    type = elements.empty() ? torch::ListType::get(type) : elements.front().getType();
+  if (items.element == TypeKind::List && elements.empty())
+    type = torch::ListType::get(type);
+  else if (items.element == TypeKind::List ||
+           (!elements.empty() && torch::isPackedParams(elements.front().getType())))
+    type = elements.front().getType();
   return makeList(elements,
                   items.element == TypeKind::Optional ? torch::OptionalType::get(type) : type);
 }

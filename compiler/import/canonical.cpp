@@ -64,8 +64,11 @@ template <typename Enum> uint64_t number(Enum value) { return static_cast<uint64
 
 std::string_view kindName(TypeKind kind) {
   static constexpr std::string_view kNames[] = {
-      "None",      "Tensor", "int",      "float", "bool", "number", "str",   "Device",
-      "Generator", "list",   "optional", "tuple", "dict", "Any",    "union", "object"};
+      "None",      "Tensor",       "int",          "float",        "bool",
+      "number",    "str",          "Device",       "Generator",    "list",
+      "optional",  "tuple",        "dict",         "Any",          "union",
+      "object",    "LinearParams", "Conv2dParams", "Conv3dParams", "EmbeddingParams",
+      "CellParams"};
   return kNames[number(kind)];
 }
 
@@ -125,6 +128,8 @@ private:
       for (const GraphClass::Method &method : type.methods)
         line(concat("  method ", name(method.name), " ", text(method.function)));
     }
+    for (const Node &node : graph_.made)
+      line(concat("made", call(node)));
     for (const GraphObject &object : graph_.objects) {
       std::string text = concat("object of class ", number(object.type));
       for (const Argument &slot : object.slots)
@@ -149,20 +154,25 @@ private:
 
   void add(const Node &node, const std::string &indent) {
     std::string id = nodeId(nextNode_++);
-    std::string text = concat(indent, id, ":");
     std::vector<BlockId> blocks;
+    for (const NamedArgument &input : node.inputs)
+      collectBlocks(input.argument, blocks);
+    line(concat(indent, id, ":", call(node)), std::move(id));
+    for (BlockId block : blocks)
+      add(graph_.block(block), indent + "  ");
+  }
+
+  // " %1: int = aten.size(self=%0)"
+  std::string call(const Node &node) {
+    std::string text;
     for (const Argument &output : node.outputs)
       text += concat(" ", result(output));
     text += concat(node.outputs.empty() ? " " : " = ", name(node.target), "(");
-    for (const NamedArgument &input : node.inputs) {
+    for (const NamedArgument &input : node.inputs)
       text += concat(&input == node.inputs.data() ? "" : ", ",
                      input.name.empty() ? "" : concat(name(input.name), "="),
                      this->text(input.argument));
-      collectBlocks(input.argument, blocks);
-    }
-    line(text + ")", std::move(id));
-    for (BlockId block : blocks)
-      add(graph_.block(block), indent + "  ");
+    return text + ")";
   }
 
   void add(const GraphBlock &block, const std::string &indent) {

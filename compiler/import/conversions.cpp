@@ -108,6 +108,12 @@ mlir::Type convertDType(MLIRContext *context, DType dtype) {
     return Float8E5M2FNUZType::get(context);
   case DType::Float8E8M0FNU:
     return Float8E8M0FNUType::get(context);
+  case DType::QInt8:
+    return torch::QInt8Type::get(context);
+  case DType::QUInt8:
+    return torch::QUInt8Type::get(context);
+  case DType::QInt32:
+    return torch::QInt32Type::get(context);
   }
   return {};
 }
@@ -154,6 +160,16 @@ mlir::Type convertType(MLIRContext *context, const Graph &graph, const GraphType
   case TypeKind::Dict:
     return torch::DictType::get(context, convertType(context, graph, type.parameters.at(0)),
                                 convertType(context, graph, type.parameters.at(1)));
+  case TypeKind::LinearParams:
+    return torch::LinearParamsType::get(context);
+  case TypeKind::Conv2dParams:
+    return torch::Conv2dParamsType::get(context);
+  case TypeKind::Conv3dParams:
+    return torch::Conv3dParamsType::get(context);
+  case TypeKind::EmbeddingParams:
+    return torch::EmbeddingParamsType::get(context);
+  case TypeKind::CellParams:
+    return torch::CellParamsType::get(context);
   case TypeKind::Any:
     return torch::AnyType::get(context);
   }

@@ -13,6 +13,8 @@ struct Row {
   uint8_t exported;   // torch._export.serde.schema.ScalarType
 };
 
+constexpr uint8_t kNeverExported = 255;
+
 // In the order of DType.
 constexpr std::array<Row, kNumDTypes> kRows = {{
     {"uint8", 1, 0, 1},
@@ -36,6 +38,9 @@ constexpr std::array<Row, kNumDTypes> kRows = {{
     {"float8_e4m3fnuz", 1, 26, 31},
     {"float8_e5m2fnuz", 1, 25, 32},
     {"float8_e8m0fnu", 1, 44, 33},
+    {"qint8", 1, 12, kNeverExported},
+    {"quint8", 1, 13, kNeverExported},
+    {"qint32", 4, 14, kNeverExported},
 }};
 
 template <typename Predicate> std::optional<DType> findRow(Predicate matches) {
@@ -54,7 +59,8 @@ uint64_t dtypeBytes(DType dtype) { return row(dtype).bytes; }
 int64_t scalarTypeCode(DType dtype) { return row(dtype).scalarType; }
 
 std::optional<DType> parseDType(std::string_view name) {
-  return findRow([&](const Row &row) { return row.name == name; });
+  return findRow(
+      [&](const Row &row) { return row.name == name && row.exported != kNeverExported; });
 }
 
 std::optional<DType> dtypeFromScalarType(int64_t code) {
@@ -62,7 +68,7 @@ std::optional<DType> dtypeFromScalarType(int64_t code) {
 }
 
 std::optional<DType> dtypeFromExport(int64_t code) {
-  return findRow([&](const Row &row) { return row.exported == code; });
+  return findRow([&](const Row &row) { return row.exported == code && code != kNeverExported; });
 }
 
 std::optional<Layout> layoutFromExport(int64_t code) {

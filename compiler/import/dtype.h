@@ -29,15 +29,19 @@ enum class DType : uint8_t {
   Float8E5M2,
   Float8E4M3FNUZ,
   Float8E5M2FNUZ,
-  Float8E8M0FNU
+  Float8E8M0FNU,
+  QInt8, // quantized: integers with a scale and a zero point
+  QUInt8,
+  QInt32
 };
-inline constexpr int kNumDTypes = 21;
+inline constexpr int kNumDTypes = 24;
 
 enum class MemoryFormat : uint8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
 enum class Layout : uint8_t { Strided, Sparse, SparseCsr, Mkldnn, SparseCsc, SparseBsr, SparseBsc };
 
 // torch's name without the prefix: "float32", "bool".
 std::string_view dtypeName(DType dtype);
+// Of a dtype that says all of a tensor's elements: none of the quantized ones.
 std::optional<DType> parseDType(std::string_view name);
 uint64_t dtypeBytes(DType dtype);
 

@@ -42,7 +42,13 @@ enum class TypeKind : uint8_t {
   Dict,
   Any,
   Union,
-  Object
+  Object,
+  // What quantized operators keep their weights in.
+  LinearParams,
+  Conv2dParams,
+  Conv3dParams,
+  EmbeddingParams,
+  CellParams
 };
 
 enum class ValueId : uint32_t {};    // index into Graph::values
@@ -217,6 +223,8 @@ struct Graph {
   // objects[0] and gives back its result. `outputs` and `outSpec` are found by lowering it.
   std::vector<GraphClass> classes;
   std::vector<GraphObject> objects;
+  // What objects and code hold that is made of weights: one output each, after what it is made of.
+  std::vector<Node> made;
   std::vector<GraphFunction> functions;
   std::optional<ProgramInterface> interface;
 

@@ -58,7 +58,9 @@ private:
   void importClasses();
   mlir::Value importObject(ObjectId id);
   mlir::Value objectInFunction(ObjectId id);
-  void importConstants(const GraphBlock &block);
+  bool importConstants(const GraphBlock &block);
+  bool importConstants(const Argument &argument);
+  bool importMade(const Node &node);
   llvm::LogicalResult importFunction(const GraphFunction &function);
   llvm::LogicalResult importProgram();
   mlir::Value coerce(mlir::Value value, mlir::Type type);
@@ -98,12 +100,18 @@ private:
   mlir::ImplicitLocOpBuilder b_;
   std::vector<WrittenState> state_;
   std::unordered_map<ValueId, mlir::Value> values_;
-  // Of programs: the objects of the module, the root in the entry function, and the weights, with
-  // whether the function being imported has them.
+  // A weight, or what is made of weights, and the last to have it: the module (1) or a function.
+  struct Constant {
+    const GraphInput *weight;
+    const Node *made;
+    size_t user = 0;
+  };
+  // Of programs: the objects of the module, the root in the entry function, and the constants.
   llvm::DenseMap<ObjectId, mlir::Value> objects_;
   mlir::Value self_;
   bool isInFunction_ = true;
-  std::map<ValueId, std::pair<const GraphInput *, bool>> weightOf_;
+  std::map<ValueId, Constant> constants_;
+  size_t user_ = 1; // being imported
   size_t node_ = 0;
 };
 

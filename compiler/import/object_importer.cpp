@@ -61,26 +61,43 @@ Value GraphImporter::objectInFunction(ObjectId id) {
   return made;
 }
 
-// The weights that a function's own code mentions: constants of the code.
-void GraphImporter::importConstants(const GraphBlock &block) {
-  auto use = [&](const Argument &argument) {
-    std::vector<ValueId> values;
-    collectValues(argument, values);
-    for (ValueId value : values)
-      if (auto weight = weightOf_.find(value);
-          weight != weightOf_.end() && !weight->second.second) {
-        weight->second.second = true;
-        importWeight(*weight->second.first);
-      }
-  };
+// The weights that an argument mentions, and what is made of them, where they are not there yet.
+// False after an error.
+bool GraphImporter::importConstants(const Argument &argument) {
+  std::vector<ValueId> values;
+  collectValues(argument, values);
+  for (ValueId value : values) {
+    auto constant = constants_.find(value);
+    if (constant == constants_.end() || std::exchange(constant->second.user, user_) == user_)
+      continue;
+    if (constant->second.weight)
+      importWeight(*constant->second.weight);
+    else if (!importMade(*constant->second.made))
+      return false;
+  }
+  return true;
+}
+
+bool GraphImporter::importMade(const Node &node) {
+  SmallVector<Value> operands;
+  for (const NamedArgument &input : node.inputs)
+    if (!importConstants(input.argument) || !operands.emplace_back(untypedArgument(input.argument)))
+      return false;
+  OperationState state(b_.getLoc(), "torch." + node.target, operands,
+                       resultType(node.outputs.front()));
+  return succeeded(bindResults(node, b_.create(state)));
+}
+
+// The constants of a function's own code.
+bool GraphImporter::importConstants(const GraphBlock &block) {
   for (const Node &node : block.nodes)
     for (const NamedArgument &input : node.inputs) {
-      use(input.argument);
-      if (const auto *inner = std::get_if<BlockId>(&input.argument.value))
-        importConstants(graph_.block(*inner));
+      const auto *inner = std::get_if<BlockId>(&input.argument.value);
+      if (!importConstants(input.argument) || (inner && !importConstants(graph_.block(*inner))))
+        return false;
     }
-  for (const Argument &output : block.outputs)
-    use(output);
+  return llvm::all_of(block.outputs,
+                      [&](const Argument &output) { return importConstants(output); });
 }
 
 LogicalResult GraphImporter::importFunction(const GraphFunction &function) {
@@ -97,10 +114,8 @@ LogicalResult GraphImporter::importFunction(const GraphFunction &function) {
   for (auto [input, argument] : llvm::zip_equal(body.inputs, entry->getArguments()))
     values_[input] = argument;
   b_.setInsertionPointToStart(entry);
-  for (auto &[value, weight] : weightOf_)
-    weight.second = false;
-  importConstants(body);
-  if (failed(importNodes(body)))
+  ++user_;
+  if (!importConstants(body) || failed(importNodes(body)))
     return failure();
   Value returned = coerce(typedArgument(body.outputs.front(), result), result);
   if (!returned)
@@ -114,15 +129,14 @@ LogicalResult GraphImporter::importProgram() {
   isInFunction_ = false;
   for (const GraphInput &input : graph_.inputs)
     if (input.value && graph_.weights.count(input.name))
-      weightOf_.try_emplace(*input.value, &input, false);
-  // Weights that only code mentions are made there.
-  std::vector<ValueId> held;
+      constants_.try_emplace(*input.value, Constant{&input, nullptr});
+  for (const Node &node : graph_.made)
+    constants_.try_emplace(*node.outputs.front().asValue(), Constant{nullptr, &node});
+  // Those that only code mentions are made there.
   for (const GraphObject &object : graph_.objects)
     for (const Argument &slot : object.slots)
-      collectValues(slot, held);
-  for (const GraphInput &input : graph_.inputs)
-    if (weightOf_.count(*input.value) && llvm::is_contained(held, *input.value))
-      importWeight(input);
+      if (!importConstants(slot))
+        return failure();
   Value root = importObject(ObjectId(0));
   isInFunction_ = true;
   if (!root)

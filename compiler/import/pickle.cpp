@@ -1,5 +1,6 @@
 #include "compiler/import/pickle.h"
 
+#include "compiler/import/pt2_weights.h"
 #include "compiler/import/text.h"
 
 #include "absl/status/status.h"
@@ -100,6 +101,9 @@ public:
       if (object.kind == Kind::Storage)
         if (absl::Status status = checkStorage(object.elements, storageBytes); !status.ok())
           return status;
+    for (const std::vector<Ref> &arguments : quantized_)
+      if (std::string problem = quantizedProblem(arguments, storageBytes); !problem.empty())
+        return absl::InvalidArgumentError(concat("a quantized tensor: ", problem));
     return absl::OkStatus();
   }
 
@@ -169,6 +173,50 @@ private:
                                                " bytes, and not ", count, " elements of ",
                                                *elementBytes));
     return absl::OkStatus();
+  }
+
+  // _rebuild_qtensor(storage, offset, sizes, strides, (scheme, scale, zero point) or (scheme,
+  // scales, zero points, axis), …), which libtorch builds as it is told.
+  std::string quantizedProblem(const std::vector<Ref> &arguments,
+                               const StorageBytes &storageBytes) const {
+    if (arguments.size() < 5 || arena_[arguments[0]].kind != Kind::Storage ||
+        arena_[arguments[1]].kind != Kind::Integer)
+      return "it is not written as PyTorch writes them";
+    auto sizes = integers(arguments[2]), strides = integers(arguments[3]);
+    const std::vector<Ref> &storage = arena_[arguments[0]].elements;
+    // Storages have been checked.
+    uint64_t elementBytes = storageElementBytes(arena_[storage[1]].text).value_or(1);
+    if (!sizes || !strides || sizes->size() != strides->size())
+      return "its sizes and strides are not lists of integers of one length";
+    Pt2TensorMeta meta;
+    meta.dtype = elementBytes == 4 ? DType::Int32 : DType::Int8;
+    meta.sizes = *sizes;
+    meta.strides = *std::move(strides);
+    meta.storageOffset = arena_[arguments[1]].integer;
+    if (std::string problem =
+            storageProblem(meta, storageBytes(arena_[storage[2]].text).value_or(0));
+        !problem.empty())
+      return problem;
+    const Object &parameters = arena_[arguments[4]];
+    if (!hasParts(&parameters, 3) || arena_[parameters.elements[0]].kind != Kind::Global)
+      return "its scale and zero point are not written as PyTorch writes them";
+    return parameters.elements.size() > 3 ? axisProblem(parameters.elements, *sizes) : "";
+  }
+
+  std::string axisProblem(const std::vector<Ref> &parameters,
+                          const std::vector<int64_t> &sizes) const {
+    const Object &axis = arena_[parameters[3]];
+    if (axis.kind != Kind::Integer || axis.integer < 0 ||
+        static_cast<uint64_t>(axis.integer) >= sizes.size())
+      return concat("it is quantized along dimension ", axis.integer, " of ", sizes.size());
+    int64_t count = sizes[static_cast<size_t>(axis.integer)];
+    for (size_t i = 1; i <= 2; ++i) {
+      const Object &vector = arena_[parameters[i]];
+      if (vector.kind != Kind::Tensor || tensors_[vector.tensor].sizes != std::vector{count})
+        return concat("it has not one scale and zero point for each of the ", count,
+                      " indices of dimension ", axis.integer);
+    }
+    return "";
   }
 
   void fail(std::string_view what) {
@@ -326,6 +374,8 @@ private:
       const std::vector<Ref> &given = arena_[arguments].elements;
       if (name == "torch.jit._pickle\nbuild_intlist" && given.size() == 1)
         return stack_.push_back(given[0]);
+      if (name == "torch._utils\n_rebuild_qtensor")
+        quantized_.push_back(given);
       bool v3 = name == "torch._utils\n_rebuild_tensor_v3";
       if (v3 || name == "torch._utils\n_rebuild_tensor_v2") {
         if (auto tensor = rebuildTensor(given, v3)) {
@@ -495,6 +545,7 @@ private:
   std::vector<Ref> stack_, memo_;
   std::vector<size_t> marks_;
   std::vector<PickledTensor> tensors_;
+  std::vector<std::vector<Ref>> quantized_; // what quantized tensors are made from
 };
 
 } // namespace

@@ -32,6 +32,9 @@ std::unique_ptr<mlir::Pass> createFunctionalizePass();
 // Refines result types by each op's type inference.
 std::unique_ptr<mlir::Pass> createInferTypesPass();
 
+// Replaces ops on quantized tensors by ops on the numbers that these stand for.
+std::unique_ptr<mlir::Pass> createDequantizePass();
+
 // Replaces ops by simpler ones through the Decompose interface, but for `keepOps` ("aten.gelu").
 std::unique_ptr<mlir::Pass> createDecomposePass(const std::vector<std::string> &keepOps = {});
 

@@ -11,6 +11,7 @@ void addContractPasses(mlir::OpPassManager &pm, const std::vector<std::string> &
   pm.addPass(createSimplifyControlPass());
   pm.addPass(createFunctionalizePass());
   pm.addPass(createInferTypesPass());
+  pm.addPass(createDequantizePass());
   pm.addPass(createDecomposePass(keepOps));
   // Some lists are known only once what makes them is decomposed.
   pm.addPass(createFlattenResultsPass());
@@ -22,6 +23,7 @@ void registerPasses() {
   mlir::registerPass([] { return createSimplifyControlPass(); });
   mlir::registerPass([] { return createFunctionalizePass(); });
   mlir::registerPass([] { return createInferTypesPass(); });
+  mlir::registerPass([] { return createDequantizePass(); });
   mlir::registerPass([] { return createDecomposePass(); });
   mlir::registerPass([] { return createCheckSupportedPass(); });
   mlir::registerPass([] { return createLowerToLinalgPass(); });

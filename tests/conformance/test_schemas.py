@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 OPT = REPOSITORY / "build" / "bin" / "linalgd-opt"

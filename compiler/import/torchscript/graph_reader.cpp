@@ -223,7 +223,7 @@ absl::Status GraphReader::readConstant(const jit::Node &node) {
   absl::StatusOr<Argument> argument = constant(*value, slot, GraphInput::Kind::TensorConstant);
   if (!argument.ok())
     return argument.status();
-  numTensorConstants_ += value->isTensor();
+  numTensorConstants_ += value->isTensor() || value->isCustomClass();
   bind(node.output(), *std::move(argument));
   return absl::OkStatus();
 }

@@ -70,6 +70,24 @@ private:
                                   GraphInput::Kind kind);
   absl::StatusOr<Argument> weight(const at::Tensor &tensor, const std::string &slot,
                                   GraphInput::Kind kind);
+  absl::StatusOr<Argument> plainTensor(const at::Tensor &tensor, const std::string &slot,
+                                       GraphInput::Kind kind);
+  absl::StatusOr<Argument> storedTensor(const at::Tensor &tensor, DType dtype,
+                                        const std::string &slot, GraphInput::Kind kind);
+
+  // quantized.cpp
+  static constexpr GraphInput::Kind kPackedKind = GraphInput::Kind::Buffer;
+  Argument make(std::string target, GraphType type, std::vector<NamedArgument> inputs);
+  absl::StatusOr<Argument> quantizedTensor(const at::Tensor &tensor, DType dtype,
+                                           const std::string &slot, GraphInput::Kind kind);
+  absl::StatusOr<Argument> packedParams(const c10::IValue &value, const std::string &slot);
+  absl::StatusOr<std::vector<NamedArgument>>
+  unpacked(const std::tuple<at::Tensor, std::optional<at::Tensor>> &parameters,
+           const std::string &slot);
+  template <int kSpatialDims>
+  absl::StatusOr<Argument> convParams(const c10::IValue &value, TypeKind kind,
+                                      const std::string &slot);
+  absl::StatusOr<Argument> cellParams(const c10::IValue &value, const std::string &slot);
 
   void refuse(const torch::jit::Node &node, const std::string &reason, const std::string &hint);
   void bind(const torch::jit::Value *value, Argument argument);
@@ -93,6 +111,7 @@ private:
            ValueId>
       weights_;
   std::vector<GraphInput> weightInputs_;
+  std::unordered_map<const void *, ValueId> packed_; // by their objects
   std::vector<Diagnostic> unsupported_;
   size_t numTensorConstants_ = 0;
 };

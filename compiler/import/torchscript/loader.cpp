@@ -6,6 +6,7 @@
 #include "compiler/import/torchscript/source_ranges.h"
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/xxhash.h"
 
 #include <caffe2/serialize/inline_container.h>
 #include <caffe2/serialize/read_adapter_interface.h>
@@ -33,22 +34,43 @@ public:
     count = std::min<uint64_t>(count, bytes.size() - position);
     std::memcpy(buffer, bytes.data() + position, count);
     ranges_[buffer] = {position, count};
+    bySize_[count].push_back(position);
     return count;
   }
 
   std::optional<FileRange> find(const void *buffer, size_t count) const {
-    auto found = ranges_.find(buffer);
-    if (found == ranges_.end() || found->second.size != count)
-      return std::nullopt;
     // The buffer may have been freed, used again and written by the model's own code.
-    if (std::memcmp(buffer, blob_->bytes().data() + found->second.offset, count) != 0)
+    if (auto found = ranges_.find(buffer); found != ranges_.end() && found->second.size == count &&
+                                           std::memcmp(buffer, bytesAt(found->second), count) == 0)
+      return found->second;
+    return findCopy(buffer, count);
+  }
+
+private:
+  const char *bytesAt(FileRange range) const { return blob_->bytes().data() + range.offset; }
+
+  static uint64_t hash(const void *bytes, size_t count) {
+    return llvm::xxh3_64bits(llvm::ArrayRef(static_cast<const uint8_t *>(bytes), count));
+  }
+
+  // What was read and has these bytes. What was read is hashed once, when its size is asked for.
+  std::optional<FileRange> findCopy(const void *buffer, size_t count) const {
+    if (auto unread = bySize_.find(count); unread != bySize_.end()) {
+      for (uint64_t position : unread->second)
+        byHash_.try_emplace(hash(bytesAt({position, count}), count), FileRange{position, count});
+      bySize_.erase(unread);
+    }
+    auto found = byHash_.find(hash(buffer, count));
+    if (found == byHash_.end() || found->second.size != count ||
+        std::memcmp(buffer, bytesAt(found->second), count) != 0)
       return std::nullopt;
     return found->second;
   }
 
-private:
   std::shared_ptr<const MappedBlob> blob_;
   mutable std::unordered_map<const void *, FileRange> ranges_;
+  mutable std::unordered_map<size_t, std::vector<uint64_t>> bySize_; // not in byHash_ yet
+  mutable std::unordered_map<uint64_t, FileRange> byHash_;
 };
 
 // Loading runs code of the model, and libtorch's allocator does not go through operator new: where

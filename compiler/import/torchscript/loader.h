@@ -25,7 +25,8 @@ public:
   static absl::StatusOr<TorchScriptFile> load(std::shared_ptr<const MappedBlob> blob);
 
   const torch::jit::Module &module() const { return module_; }
-  // The bytes of a tensor's storage in the file; none for a storage that was made while loading.
+  // The bytes of a tensor's storage in the file, also where it is a copy of what libtorch read;
+  // none for what is not in the file.
   std::optional<FileRange> find(const at::Tensor &tensor) const;
 
 private:

@@ -182,6 +182,8 @@ absl::StatusOr<Argument> GraphReader::constant(const c10::IValue &value, const s
     return Argument{value.toStringRef()};
   if (value.isDevice())
     return Argument{DeviceName{value.toDevice().str()}};
+  if (value.isCustomClass())
+    return packedParams(value, slot);
   if (value.isObject())
     return Argument{objectOf(value, slot)};
   if (value.isEnum()) {
@@ -226,29 +228,51 @@ absl::StatusOr<Argument> GraphReader::dictOf(const c10::IValue &value, const std
   return Argument{std::move(dict)};
 }
 
+// A tensor of the module or its code, which are the same one under whatever name.
 absl::StatusOr<Argument> GraphReader::weight(const at::Tensor &tensor, const std::string &slot,
                                              GraphInput::Kind kind) {
-  std::optional<DType> dtype = dtypeFromScalarType(static_cast<int64_t>(tensor.scalar_type()));
-  if (!dtype || tensor.layout() != c10::kStrided || tensor.is_quantized())
-    return absl::UnimplementedError("weight '" + slot + "' is no plain dense tensor (" +
-                                    tensor.toString() + ")");
-  ValueId value = ValueId(0);
+  if (tensor.layout() != c10::kStrided || tensor.numel() == 0)
+    return plainTensor(tensor, slot, kind);
   std::tuple identity(tensor.storage().data(), tensor.storage_offset(), tensor.sizes().vec(),
                       tensor.strides().vec(), static_cast<int>(tensor.scalar_type()));
-  if (auto known = weights_.find(identity); known != weights_.end() && tensor.numel() > 0)
+  if (auto known = weights_.find(identity); known != weights_.end())
     return Argument{known->second};
+  absl::StatusOr<Argument> result = plainTensor(tensor, slot, kind);
+  if (result.ok())
+    weights_.emplace(std::move(identity), *result->asValue());
+  return result;
+}
+
+absl::StatusOr<Argument> GraphReader::plainTensor(const at::Tensor &tensor, const std::string &slot,
+                                                  GraphInput::Kind kind) {
+  std::optional<DType> dtype = dtypeFromScalarType(static_cast<int64_t>(tensor.scalar_type()));
+  if (!dtype || tensor.layout() != c10::kStrided)
+    return absl::UnimplementedError("weight '" + slot + "' is no plain dense tensor (" +
+                                    tensor.toString() + ")");
+  return tensor.is_quantized() ? quantizedTensor(tensor, *dtype, slot, kind)
+                               : storedTensor(tensor, *dtype, slot, kind);
+}
+
+// The elements of a tensor, as `dtype` of the same size, are a slot over the file's bytes.
+absl::StatusOr<Argument> GraphReader::storedTensor(const at::Tensor &given, DType dtype,
+                                                   const std::string &slot, GraphInput::Kind kind) {
+  at::Tensor tensor = given;
   std::optional<FileRange> range = file_.find(tensor);
+  if (!range && !tensor.is_contiguous()) { // what libtorch packs, it may unpack in another order
+    tensor = tensor.contiguous();
+    range = file_.find(tensor);
+  }
   if (!range)
     return absl::UnimplementedError(
         "weight '" + slot +
         "' was computed while loading and is not in the file; save the module again "
         "after loading it");
-  Pt2TensorMeta meta{*dtype, tensor.sizes().vec(), tensor.strides().vec(), tensor.storage_offset()};
+  Pt2TensorMeta meta{dtype, tensor.sizes().vec(), tensor.strides().vec(), tensor.storage_offset()};
   if (std::string problem = storageProblem(meta, range->size); !problem.empty())
     return absl::InvalidArgumentError("weight '" + slot + "': " + problem);
   Weight weight;
   weight.slot = slot;
-  weight.dtype = *dtype;
+  weight.dtype = dtype;
   weight.shape = tensor.sizes().vec();
   weight.strides = tensor.strides().vec();
   weight.offset = range->offset;
@@ -260,8 +284,7 @@ absl::StatusOr<Argument> GraphReader::weight(const at::Tensor &tensor, const std
   type.dtype = dtype;
   for (int64_t size : weight.shape)
     type.sizes.emplace_back(size);
-  value = graph_.addValue(GraphType::of(std::move(type)));
-  weights_.emplace(std::move(identity), value);
+  ValueId value = graph_.addValue(GraphType::of(std::move(type)));
   graph_.weights.emplace(slot, std::move(weight));
   weightInputs_.push_back({kind, slot, value, {}});
   return Argument{value};

@@ -1,6 +1,24 @@
 #include "compiler/import/torchscript/types.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
+#include <ATen/core/class_type.h>
+
 namespace linalgd {
+
+static TypeKind kindOfClass(const c10::ClassType &type) {
+  std::string name = type.name() ? type.name()->qualifiedName() : "";
+  llvm::StringRef suffix = name;
+  if (!suffix.consume_front("__torch__.torch.classes."))
+    return TypeKind::Object;
+  return llvm::StringSwitch<TypeKind>(suffix)
+      .Case("quantized.LinearPackedParamsBase", TypeKind::LinearParams)
+      .Case("quantized.Conv2dPackedParamsBase", TypeKind::Conv2dParams)
+      .Case("quantized.Conv3dPackedParamsBase", TypeKind::Conv3dParams)
+      .Case("quantized.EmbeddingPackedParamsBase", TypeKind::EmbeddingParams)
+      .Case("rnn.CellParamsBase", TypeKind::CellParams)
+      .Default(TypeKind::Object);
+}
 
 TypeKind kindOf(const c10::Type &type) {
   switch (type.kind()) {
@@ -38,6 +56,7 @@ TypeKind kindOf(const c10::Type &type) {
   case c10::TypeKind::UnionType:
     return TypeKind::Union;
   case c10::TypeKind::ClassType:
+    return kindOfClass(*type.castRaw<c10::ClassType>());
   case c10::TypeKind::EnumType:
   case c10::TypeKind::InterfaceType:
     return TypeKind::Object;
