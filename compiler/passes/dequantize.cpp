@@ -68,26 +68,22 @@ private:
     return b_.list(elements, type.with(std::nullopt, nullptr));
   }
 
-  Value quantize(Value numbers, Type dtype) {
+  Value quantize(Value numbers) {
     Value scale, zeroPoint;
+    bool isSigned = isa<torch::QInt8Type>(torch::dtypeOf(like_));
     for (const Range &range : kRanges)
       if (torch::getQualifiedName(op_) == range.op) {
         scale = b_.constFloat(range.scale);
-        zeroPoint = b_.constInt(range.zeroPoint - (isa<torch::QInt8Type>(dtype) ? 128 : 0));
+        zeroPoint = b_.constInt(range.zeroPoint - (isSigned ? 128 : 0));
       }
-    if (!scale) {
-      scale = torch::QScaleOp::create(b_, like_);
-      zeroPoint = torch::QZeroPointOp::create(b_, like_);
-    }
-    return torch::QuantizePerTensorOp::create(b_, numbers, scale, zeroPoint, b_.constDtype(dtype));
+    return torch::quantizeLike(b_, numbers, like_, scale, zeroPoint);
   }
 
   void replace(Value old, Value result) {
     if (isa<torch::ListType>(old.getType()))
       return replaceParts(old, result);
-    Type dtype = torch::dtypeOf(old);
-    if (torch::isTensor(old.getType()) && torch::isQuantizedDtype(dtype))
-      result = quantize(result, dtype);
+    if (torch::isQuantizedDtype(torch::dtypeOf(old)))
+      result = quantize(result);
     old.replaceAllUsesWith(result);
   }
 
@@ -102,7 +98,7 @@ private:
       SmallVector<Type> types(unpack.getNumResults(), element);
       auto parts = torch::ListUnpackOp::create(b_, types, list);
       for (auto [part, numbers] : llvm::zip_equal(unpack.getResults(), parts.getResults()))
-        part.replaceAllUsesWith(quantize(numbers, torch::dtypeOf(like_)));
+        part.replaceAllUsesWith(quantize(numbers));
       unpack.erase();
     }
     old.replaceAllUsesWith(list);
@@ -121,15 +117,15 @@ struct Dequantize : PassWrapper<Dequantize, OperationPass<ModuleOp>> {
   }
 
   void runOnOperation() override {
-    SmallVector<std::pair<Operation *, Value>> ops;
+    SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
       if (!torch::lookupSchema(op->getName().getStringRef()) ||
           op->hasTrait<torch::OnQuantized>() || !isa<InferTypeOpInterface>(op))
         return;
-      if (Value quantized = quantizedOperand(op))
-        ops.emplace_back(op, quantized);
+      if (quantizedOperand(op))
+        ops.push_back(op);
     });
-    for (auto [op, quantized] : ops)
+    for (Operation *op : ops)
       if (failed(Dequantizer(op, quantizedOperand(op)).run()))
         return signalPassFailure();
   }

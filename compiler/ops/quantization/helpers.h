@@ -28,7 +28,10 @@ mlir::Value linearDynamic(TorchBuilder &b, mlir::Value x, mlir::Value params,
 mlir::Value embed(TorchBuilder &b, mlir::Value params, mlir::Value indices);
 mlir::Value concatenate(TorchBuilder &b, mlir::Operation *op, bool isRelu);
 
-// Quantizes `numbers` by the last two operands of `op`, to the dtype of its first one.
+// Quantizes `numbers` to the dtype of `like`, and by its scale and zero point where none is given.
+mlir::Value quantizeLike(TorchBuilder &b, mlir::Value numbers, mlir::Value like,
+                         mlir::Value scale = {}, mlir::Value zeroPoint = {});
+// By the last two operands of `op`, to the dtype of its first one.
 mlir::Value requantize(TorchBuilder &b, mlir::Value numbers, mlir::Operation *op);
 
 } // namespace linalgd::torch

@@ -113,13 +113,20 @@ Value numbersOf(TorchBuilder &b, Value value) {
   return isQuantizedDtype(dtypeOf(value)) ? Value(DequantizeSelfOp::create(b, value)) : value;
 }
 
-Value requantize(TorchBuilder &b, Value numbers, Operation *op) {
-  Type dtype = dtypeOf(op->getOperand(0));
+Value quantizeLike(TorchBuilder &b, Value numbers, Value like, Value scale, Value zeroPoint) {
+  Type dtype = dtypeOf(like);
   if (!numbers || !isQuantizedDtype(dtype))
     return {};
-  auto [scale, zeroPoint] =
-      std::pair(op->getOperands().drop_back().back(), op->getOperands().back());
+  if (!scale)
+    scale = QScaleOp::create(b, like);
+  if (!zeroPoint)
+    zeroPoint = QZeroPointOp::create(b, like);
   return QuantizePerTensorOp::create(b, numbers, scale, zeroPoint, b.constDtype(dtype));
+}
+
+Value requantize(TorchBuilder &b, Value numbers, Operation *op) {
+  OperandRange operands = op->getOperands();
+  return quantizeLike(b, numbers, operands.front(), operands.drop_back().back(), operands.back());
 }
 
 Value relu(TorchBuilder &b, Value numbers) {
@@ -185,12 +192,8 @@ Value concatenate(TorchBuilder &b, Operation *op, bool isRelu) {
       llvm::map_to_vector(*tensors, [&](Value tensor) { return numbersOf(b, tensor); });
   Value list = b.list(numbers, cast<BaseTensorType>(numbers.front().getType()).with({}, nullptr));
   Value result = CatOp::create(b, list, op->getOperand(1));
-  if (isNone(scale))
-    scale = QScaleOp::create(b, first);
-  if (isNone(zeroPoint))
-    zeroPoint = QZeroPointOp::create(b, first);
-  return QuantizePerTensorOp::create(b, isRelu ? relu(b, result) : result, scale, zeroPoint,
-                                     b.constDtype(dtypeOf(first)));
+  return quantizeLike(b, isRelu ? relu(b, result) : result, first, isNone(scale) ? Value() : scale,
+                      isNone(zeroPoint) ? Value() : zeroPoint);
 }
 
 } // namespace linalgd::torch

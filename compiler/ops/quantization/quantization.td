@@ -167,6 +167,15 @@ def Quantized_QuantizedLeakyReluOp : Like<"leaky_relu",
 def Quantized_QuantizedPreluOp : Like<"prelu", !con((ins Tensor:$qx, Tensor:$weight), output),
     "apply<PreluOp>(b, getQx(), numbersOf(b, getWeight()))">;
 
+def Quantized_QuantizedEluOp : Quantized<"elu",
+    !con((ins Tensor:$self), output, (ins Default<Scalar, "1">:$alpha, Default<Scalar, "1">:$scale,
+         Default<Scalar, "1">:$input_scale)), "r.same(op.getSelf())",
+    [{quantizeLike(b, apply<EluOp>(b, getSelf(), getAlpha(), getScale(), getInputScale()), getSelf(),
+                   getOutputScale(), getOutputZeroPoint())}]>;
+def Quantized_QuantizedRelu6Op : Quantized<"relu6",
+    (ins Tensor:$qx, Default<Bool, "False">:$inplace), "r.same(op.getQx())",
+    "quantizeLike(b, apply<Relu6Op>(b, getQx()), getQx())">;
+
 class BatchNorm<string name, string value> : Like<name,
     !con((ins Tensor:$qx, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Tensor:$mean, Tensor:$var, Float:$eps),
          output), value>;
@@ -190,5 +199,9 @@ def Quantized_QuantizedGroupNormOp : Like<"group_norm",
     !con((ins Tensor:$input, Int:$num_groups, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Float:$eps), output),
     [{apply<GroupNormOp>(b, getInput(), getNumGroups(), getWeight(), getBias(), getEps(),
                          b.constBool(false))}]>;
+def Quantized_QuantizedInstanceNormOp : Like<"instance_norm",
+    !con((ins Tensor:$input, Opt<Tensor>:$weight, Opt<Tensor>:$bias, Float:$eps), output),
+    [{apply<InstanceNormOp>(b, getInput(), getWeight(), getBias(), b.constNone(), b.constNone(),
+                            b.constBool(true), b.constFloat(0), getEps(), b.constBool(false))}]>;
 
 #endif

@@ -49,13 +49,21 @@ SIZES, STRIDES = b"K\x00(K\x02K\x04t(K\x04K\x01t", b"(K\x04K\x01t"
     ],
 )
 def test_contradiction(
-    client: linalgd.Client, tmp_path: Path, entries: dict[str, bytes], old: bytes, new: bytes, pattern: str | None
+    client: linalgd.Client,
+    tmp_path: Path,
+    entries: dict[str, bytes],
+    old: bytes,
+    new: bytes,
+    pattern: str | None,
 ) -> None:
     data = entries["data.pkl"]
     assert data.count(old) == 1
     path = tmp_path / "model.pt"
     path.write_bytes(pack(entries | {"data.pkl": data.replace(old, new)}))
     if pattern is None:
-        assert "per_channel_affine.create" in client.submit(path, (X,), emit="torch-raw").result(timeout=60).text()
+        assert (
+            "per_channel_affine.create"
+            in client.submit(path, (X,), emit="torch-raw").result(timeout=60).text()
+        )
     else:
         rejected(client, path, pattern, args=(X,))
