@@ -9,8 +9,6 @@ namespace linalgd::torch {
 // si8 for qint8; null for null.
 mlir::Type integersOf(mlir::Type quantized);
 mlir::Type dtypeOfFirst(mlir::Value list);
-// A constant; null where the dtype is unknown.
-mlir::Value isQuantized(TorchBuilder &b, mlir::Value tensor);
 
 // The numbers that a tensor stands for; the value itself where it is no quantized tensor.
 mlir::Value numbersOf(TorchBuilder &b, mlir::Value value);

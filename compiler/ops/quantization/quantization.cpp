@@ -39,11 +39,6 @@ Type dtypeOfFirst(Value list) {
   return elements && !elements->empty() ? dtypeOf(elements->front()) : nullptr;
 }
 
-Value isQuantized(TorchBuilder &b, Value tensor) {
-  Type dtype = dtypeOf(tensor);
-  return dtype ? b.constBool(isQuantizedDtype(dtype)) : Value();
-}
-
 //===-- what a quantized tensor is made of ----------------------------------------------------===//
 
 static Operation *makerOf(Value quantized) {

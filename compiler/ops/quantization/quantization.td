@@ -68,8 +68,6 @@ def Aten_DequantizeTensorOp : AtenOp<"dequantize.tensor", (ins Tensor:$qtensor),
 def Aten_IntReprOp : Reading<"int_repr", Tensor, "r.sameSizes(op.getSelf(), integersOf(dtypeOf(op.getSelf())))">;
 def Aten_QScaleOp : Reading<"q_scale", Float, "r.floating()">;
 def Aten_QZeroPointOp : Reading<"q_zero_point", Int, "r.integer()">;
-def Prim_IsQuantizedOp
-    : KnownBool<"prim.is_quantized", (ins Tensor:$a), "isQuantized(b, getA())">;
 
 //===-- quantized operators -------------------------------------------------------------------===//
 
