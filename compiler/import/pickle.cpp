@@ -117,7 +117,7 @@ public:
       numTexts = arena_[top->elements[1]].elements.size();
       lines = &arena_[top->elements[2]];
     }
-    bool whole = hasParts(lines, 1);
+    bool whole = hasParts(lines, numTexts ? 0 : 1); // of a file without code there are none
     for (size_t i = 0; whole && i < lines->elements.size(); ++i)
       whole = hasParts(&arena_[lines->elements[i]], 2);
     for (const Object &object : arena_)

