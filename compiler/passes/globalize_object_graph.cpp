@@ -160,10 +160,10 @@ LogicalResult Globalizer::call(Operation *op, StringRef name, ValueRange operand
   Operation *before = op->getPrevNode();
   for (Operation &inner : body.without_terminator())
     builder.clone(inner, map);
-  Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();
-  calls_.push_back(callee.getName());
   // Results are looked up afterwards: what is visited may be replaced.
   Operation *end = builder.clone(*body.getTerminator(), map);
+  Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();
+  calls_.push_back(callee.getName());
   if (failed(visit(first, end->getIterator())))
     return failure();
   calls_.pop_back();
