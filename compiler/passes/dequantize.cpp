@@ -6,6 +6,7 @@
 #include "compiler/ops/quantization/helpers.h"
 #include "compiler/ops/quantization/quantization.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/refine_types.h"
 
 using namespace mlir;
 
@@ -119,14 +120,14 @@ struct Dequantize : PassWrapper<Dequantize, OperationPass<ModuleOp>> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (!torch::lookupSchema(op->getName().getStringRef()) ||
-          op->hasTrait<torch::OnQuantized>() || !isa<InferTypeOpInterface>(op))
-        return;
-      if (quantizedOperand(op))
+      if (torch::lookupSchema(op->getName().getStringRef()) && isa<InferTypeOpInterface>(op))
         ops.push_back(op);
     });
+    // In order: of what an op makes, the next ones know that it is quantized.
     for (Operation *op : ops)
-      if (failed(Dequantizer(op, quantizedOperand(op)).run()))
+      if (failed(refineResultTypes(op)) ||
+          (!op->hasTrait<torch::OnQuantized>() && quantizedOperand(op) &&
+           failed(Dequantizer(op, quantizedOperand(op)).run())))
         return signalPassFailure();
   }
 };

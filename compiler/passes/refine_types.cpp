@@ -13,13 +13,6 @@ static LogicalResult inferTypes(Operation *op, SmallVector<Type> &types) {
     types.push_back(cast.getOperand().getType());
     return success();
   }
-  // What is known of each tensor of a list.
-  if (auto unpack = dyn_cast<torch::ListUnpackOp>(op)) {
-    Type element = cast<torch::ListType>(unpack.getList().getType()).getContainedType();
-    for (Type result : op->getResultTypes())
-      types.push_back(torch::meetTypes(result, element) ? element : result);
-    return success();
-  }
   // An in-place op returns the tensor that it writes to.
   const torch::OpSchema *schema = torch::lookupSchema(op->getName().getStringRef());
   if (schema && !schema->inPlaceOf.empty() && op->getNumResults() == 1) {

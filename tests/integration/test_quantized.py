@@ -107,7 +107,7 @@ def assert_within_a_quantum(actual: Tensor, expected: Tensor) -> None:
     steps = expected.unique().diff()
     quantum = float(steps.min()) if steps.numel() else 0.0
     torch.testing.assert_close(actual, expected, atol=quantum * 1.01, rtol=0)
-    assert (actual - expected).abs().lt(quantum / 2).double().mean() > 0.95
+    assert (actual - expected).abs().lt(quantum / 2).double().mean() > 0.8
 
 
 @pytest.mark.parametrize("form", ["scripted", "traced", "frozen"])
