@@ -233,7 +233,7 @@ Attribute sorted(Builder &b, Arguments arguments) {
   bool areTexts = llvm::all_of(sorted, [](Attribute a) { return isa<StringAttr>(a); });
   if (!areTexts && !llvm::all_of(sorted, [](Attribute a) { return isa<IntegerAttr>(a); }))
     return {};
-  llvm::stable_sort(sorted, [&](Attribute x, Attribute y) {
+  llvm::sort(sorted, [&](Attribute x, Attribute y) {
     return areTexts ? cast<StringAttr>(x).getValue() < cast<StringAttr>(y).getValue()
                     : cast<IntegerAttr>(x).getInt() < cast<IntegerAttr>(y).getInt();
   });
