@@ -25,7 +25,7 @@ def normalize(schema: str) -> str:
     """Drops what our records do not state: aliasing, result names, sizes of int lists."""
     schema = re.sub(r"\(([a-z](!)?( *->? *\*|\|[a-z])?|\*)\)", "", schema)
     head, _, results = schema.rpartition(" -> ")
-    results = re.sub(r"([\w\]\?]) [a-z]\w*", r"\1", results)
+    results = re.sub(r"([\w\]\?]) [A-Za-z]\w*", r"\1", results)
     head = re.sub(r"=\[(-?\d+)(, \1)*\]", r"=\1", head)
     head = re.sub(r"\[\d+\]", "[]", head)
     return f"{head} -> {results}"
