@@ -1,153 +1,117 @@
-// Expressions of symbolic dimensions: "s0", "2*s0 + 1", "(s0 + 1)//2", "Max(1, s0)".
+// Expressions of symbols ("s0", "2*s0 + 1", "s0 % 2 == 0 or s1 > 4") as postfix programs.
 #include "compiler/codegen/signature.h"
+#include "compiler/import/symbols.h"
 #include "compiler/runtime/tables.h"
 
-#include <cctype>
-#include <cstring>
+#include <bit>
 
 namespace linalgd {
 namespace {
 
-class Parser {
-public:
-  Parser(const std::string &text, const std::vector<Symbol> &symbols)
-      : text_(text), symbols_(symbols) {}
+struct Function {
+  std::string_view callee; // SymPy's
+  int64_t opcode;
+  size_t arguments; // 0: any number of them, one after the other
+};
 
-  std::optional<std::vector<int64_t>> run() {
-    if (!comparison())
-      return std::nullopt;
-    skipSpace();
-    if (at_ != text_.size() || maxStack_ > LINALGD_EXPR_MAX_STACK)
+constexpr Function kFunctions[] = {
+    {"Add", LINALGD_EXPR_ADD, 0},
+    {"Mul", LINALGD_EXPR_MUL, 0},
+    {"Max", LINALGD_EXPR_MAX, 0},
+    {"Min", LINALGD_EXPR_MIN, 0},
+    {"And", LINALGD_EXPR_BIT_AND, 0}, // of 0 and 1
+    {"Or", LINALGD_EXPR_BIT_OR, 0},
+    {"BitwiseFn_bitwise_and", LINALGD_EXPR_BIT_AND, 0},
+    {"BitwiseFn_bitwise_or", LINALGD_EXPR_BIT_OR, 0},
+    {"BitwiseFn_bitwise_xor", LINALGD_EXPR_BIT_XOR, 0},
+    {"FloorDiv", LINALGD_EXPR_DIV, 2},
+    {"CleanDiv", LINALGD_EXPR_DIV, 2},
+    {"Mod", LINALGD_EXPR_MOD, 2},
+    {"PythonMod", LINALGD_EXPR_MOD, 2},
+    {"Rational", LINALGD_EXPR_TRUE_DIV, 2},
+    {"IntTrueDiv", LINALGD_EXPR_TRUE_DIV, 2},
+    {"FloatTrueDiv", LINALGD_EXPR_TRUE_DIV, 2},
+    {"Pow", LINALGD_EXPR_POW, 2},
+    {"PowByNatural", LINALGD_EXPR_POW, 2},
+    {"FloatPow", LINALGD_EXPR_POW, 2},
+    {"LShift", LINALGD_EXPR_SHIFT_LEFT, 2},
+    {"RShift", LINALGD_EXPR_SHIFT_RIGHT, 2},
+    {"Equality", LINALGD_EXPR_EQ, 2},
+    {"Unequality", LINALGD_EXPR_NE, 2},
+    {"StrictLessThan", LINALGD_EXPR_LT, 2},
+    {"LessThan", LINALGD_EXPR_LE, 2},
+    {"StrictGreaterThan", LINALGD_EXPR_GT, 2},
+    {"GreaterThan", LINALGD_EXPR_GE, 2},
+    {"Where", LINALGD_EXPR_SELECT, 3},
+    {"ITE", LINALGD_EXPR_SELECT, 3},
+    {"Not", LINALGD_EXPR_NOT, 1},
+    {"Abs", LINALGD_EXPR_ABS, 1},
+    {"FloorToInt", LINALGD_EXPR_FLOOR, 1},
+    {"floor", LINALGD_EXPR_FLOOR, 1},
+    {"CeilToInt", LINALGD_EXPR_CEIL, 1},
+    {"ceiling", LINALGD_EXPR_CEIL, 1},
+    {"TruncToInt", LINALGD_EXPR_TRUNC, 1},
+    {"RoundToInt", LINALGD_EXPR_ROUND, 1},
+    {"ToFloat", LINALGD_EXPR_TO_REAL, 1},
+    {"OpaqueUnaryFn_sqrt", LINALGD_EXPR_SQRT, 1},
+};
+
+class Compiler {
+public:
+  std::optional<std::vector<int64_t>> run(const Expression &expression) {
+    if (!emit(expression))
       return std::nullopt;
     code_.push_back(LINALGD_EXPR_END);
-    return code_;
+    return std::move(code_);
   }
 
 private:
-  static constexpr int kMaxDepth = 24;
-
-  void skipSpace() {
-    while (at_ < text_.size() && text_[at_] == ' ')
-      ++at_;
-  }
-  bool take(const char *token) {
-    skipSpace();
-    if (text_.compare(at_, strlen(token), token) != 0)
-      return false;
-    at_ += strlen(token);
-    return true;
-  }
-  void push(int64_t opcode, int64_t operand) {
+  bool push(int64_t opcode, int64_t operand) {
     code_.push_back(opcode);
     code_.push_back(operand);
-    maxStack_ = std::max(maxStack_, ++stack_);
-  }
-  void apply(int64_t opcode) {
-    code_.push_back(opcode);
-    --stack_;
+    return ++stack_ <= LINALGD_EXPR_MAX_STACK;
   }
 
-  bool comparison() {
-    if (!sum(0))
-      return false;
-    int64_t opcode = take("==")   ? LINALGD_EXPR_EQ
-                     : take("!=") ? LINALGD_EXPR_NE
-                     : take("<=") ? LINALGD_EXPR_LE
-                     : take(">=") ? LINALGD_EXPR_GE
-                     : take("<")  ? LINALGD_EXPR_LT
-                     : take(">")  ? LINALGD_EXPR_GT
-                                  : LINALGD_EXPR_END;
-    if (opcode == LINALGD_EXPR_END)
-      return true;
-    if (!sum(0))
-      return false;
-    apply(opcode);
-    return true;
-  }
-
-  bool sum(int depth) {
-    if (!product(depth))
-      return false;
-    for (;;) {
-      int64_t opcode = take("+")   ? LINALGD_EXPR_ADD
-                       : take("-") ? LINALGD_EXPR_SUB
-                                   : LINALGD_EXPR_END;
-      if (opcode == LINALGD_EXPR_END)
-        return true;
-      if (!product(depth))
-        return false;
-      apply(opcode);
-    }
-  }
-
-  bool product(int depth) {
-    if (!atom(depth))
-      return false;
-    for (;;) {
-      int64_t opcode = take("//")  ? LINALGD_EXPR_DIV
-                       : take("*") ? LINALGD_EXPR_MUL
-                       : take("%") ? LINALGD_EXPR_MOD
-                                   : LINALGD_EXPR_END;
-      if (opcode == LINALGD_EXPR_END)
-        return true;
-      if (!atom(depth))
-        return false;
-      apply(opcode);
-    }
-  }
-
-  bool atom(int depth) {
-    if (depth > kMaxDepth)
-      return false;
-    if (take("-")) {
-      push(LINALGD_EXPR_CONSTANT, 0);
-      if (!atom(depth + 1))
-        return false;
-      apply(LINALGD_EXPR_SUB);
-      return true;
-    }
-    if (take("("))
-      return sum(depth + 1) && take(")");
-    size_t start = at_;
-    while (at_ < text_.size() &&
-           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
-      ++at_;
-    std::string word = text_.substr(start, at_ - start);
-    if (word == "Max" || word == "Min")
-      return call(word == "Max" ? LINALGD_EXPR_MAX : LINALGD_EXPR_MIN, depth);
-    return name(word);
-  }
-
-  bool call(int64_t opcode, int depth) {
-    if (!take("(") || !sum(depth + 1))
-      return false;
-    while (take(",")) {
-      if (!sum(depth + 1))
-        return false;
-      apply(opcode);
-    }
-    return take(")");
-  }
-
-  bool name(const std::string &word) {
-    if (!word.empty() && word.size() < 18 &&
-        word.find_first_not_of("0123456789") == std::string::npos) {
-      push(LINALGD_EXPR_CONSTANT, std::stoll(word));
-      return true;
-    }
-    for (size_t i = 0; i < symbols_.size(); ++i) {
-      if (symbols_[i].name != word)
-        continue;
-      push(LINALGD_EXPR_SYMBOL, static_cast<int64_t>(i));
-      return true;
+  bool emit(const Expression &expression) {
+    switch (expression.kind) {
+    case Expression::Kind::Integer:
+    case Expression::Kind::Boolean:
+      return push(LINALGD_EXPR_CONSTANT, expression.integer);
+    case Expression::Kind::Float:
+      return push(LINALGD_EXPR_REAL, std::bit_cast<int64_t>(expression.real));
+    case Expression::Kind::Symbol:
+      return push(LINALGD_EXPR_SYMBOL, expression.symbol);
+    case Expression::Kind::Call:
+      return call(expression);
     }
     return false;
   }
 
-  const std::string &text_;
-  const std::vector<Symbol> &symbols_;
-  size_t at_ = 0;
-  int stack_ = 0, maxStack_ = 0;
+  bool call(const Expression &expression) {
+    const auto *found =
+        std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                     [&](const Function &f) { return f.callee == expression.callee; });
+    size_t count = expression.arguments.size();
+    if (found == std::end(kFunctions) || count == 0 ||
+        (found->arguments != 0 && found->arguments != count))
+      return false;
+    for (size_t i = 0; i < count; ++i) {
+      if (!emit(*expression.arguments[i]))
+        return false;
+      if (found->arguments == 0 && i > 0)
+        apply(found->opcode, 2);
+    }
+    if (found->arguments != 0)
+      apply(found->opcode, found->arguments);
+    return true;
+  }
+
+  void apply(int64_t opcode, size_t operands) {
+    code_.push_back(opcode);
+    stack_ -= operands - 1;
+  }
+
+  size_t stack_ = 0;
   std::vector<int64_t> code_;
 };
 
@@ -155,7 +119,14 @@ private:
 
 std::optional<std::vector<int64_t>> compileExpression(const std::string &text,
                                                       const std::vector<Symbol> &symbols) {
-  return Parser(text, symbols).run();
+  auto resolve = [&](std::string_view name) -> std::optional<uint32_t> {
+    for (size_t i = 0; i < symbols.size(); ++i)
+      if (symbols[i].name == name)
+        return static_cast<uint32_t>(i);
+    return std::nullopt;
+  };
+  auto parsed = parseExpression(text, resolve);
+  return parsed.ok() ? Compiler().run(**parsed) : std::nullopt;
 }
 
 } // namespace linalgd

@@ -70,6 +70,10 @@ absl::StatusOr<TensorSpec> specOfType(mlir::Type type, std::string name) {
   return spec;
 }
 
+Dim dynamicDim(const std::string &text, const std::vector<Symbol> &symbols) {
+  return {-1, text, compileExpression(text, symbols).value_or(std::vector<int64_t>())};
+}
+
 // An entry of "inputs", "outputs" or "state", with what the function's type says of it.
 absl::StatusOr<TensorSpec> specOfJson(const Json &json, mlir::Type type, const std::string &where,
                                       const std::vector<Symbol> &symbols) {
@@ -86,6 +90,8 @@ absl::StatusOr<TensorSpec> specOfJson(const Json &json, mlir::Type type, const s
   if (dtype == std::end(kDtypes) || dtype->bits != spec->bits)
     return broken(where + " has dtype '" + name + "'");
   spec->code = dtype->code;
+  if (kind == "int" && json.contains("value") && json["value"].is_string())
+    spec->value = dynamicDim(json["value"].get<std::string>(), symbols);
   Json shape = json.value("shape", Json::array());
   if (kind == "tensor" && shape.size() != spec->dims.size())
     return broken(where + " has another rank");
@@ -97,8 +103,7 @@ absl::StatusOr<TensorSpec> specOfJson(const Json &json, mlir::Type type, const s
         return broken("dimension " + std::to_string(i) + " of " + where + " differs");
       dim.size = size;
     } else if (shape[i].is_string() && dim.size < 0) {
-      dim.text = shape[i].get<std::string>();
-      dim.expression = compileExpression(dim.text, symbols).value_or(std::vector<int64_t>());
+      dim = dynamicDim(shape[i].get<std::string>(), symbols);
     }
   }
   return spec;
@@ -152,11 +157,13 @@ absl::Status readJson(Signature &signature, mlir::FunctionType type) {
   }
   for (const Json &guard : json.value("guards", Json::array())) {
     const Json &expression = guard.at("expression");
-    auto code = expression.is_string()
-                    ? compileExpression(expression.get<std::string>(), signature.symbols)
-                    : std::nullopt;
-    if (code)
-      signature.guards.push_back({*std::move(code), guard.value("text", "")});
+    if (expression.is_null())
+      continue;
+    auto code = compileExpression(expression.get<std::string>(), signature.symbols);
+    if (!code)
+      return absl::UnimplementedError("executables cannot check that " +
+                                      guard.value("text", expression.get<std::string>()));
+    signature.guards.push_back({*std::move(code), guard.value("text", "")});
   }
   size_t inputs = 0, outputs = 0;
   std::vector<TensorSpec> state; // has no place of its own, but must fit

@@ -11,6 +11,7 @@
 
 namespace linalgd {
 
+// A dimension, or an integer.
 struct Dim {
   int64_t size = -1;               // -1: dynamic
   std::string text;                // of a dynamic one: "s0 + 1"; empty: anything
@@ -22,7 +23,8 @@ struct TensorSpec {
   uint8_t code = 0; // DLPack's
   uint8_t bits = 0;
   std::vector<Dim> dims;
-  bool isState = false; // an input or slot that the model writes to
+  std::optional<Dim> value; // of an integer that symbols stand for
+  bool isState = false;     // an input or slot that the model writes to
 };
 
 struct Symbol {
@@ -31,7 +33,7 @@ struct Symbol {
   int64_t max = INT64_MAX;
 };
 
-// What the sizes of the inputs must satisfy.
+// What the sizes and integers of the inputs must satisfy.
 struct Guard {
   std::vector<int64_t> expression;
   std::string text;

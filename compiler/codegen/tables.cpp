@@ -46,14 +46,20 @@ public:
     return array(constants);
   }
 
+  Constant *dim(const Dim &dim) {
+    return record({i64(dim.size), words(dim.expression), string(dim.text)});
+  }
+
   Constant *tensors(ArrayRef<TensorSpec> specs) {
     SmallVector<Constant *> records;
     for (const TensorSpec &spec : specs) {
-      SmallVector<Constant *> dims;
+      SmallVector<Constant *> dims, value;
       for (const Dim &dim : spec.dims)
-        dims.push_back(record({i64(dim.size), words(dim.expression), string(dim.text)}));
+        dims.push_back(this->dim(dim));
+      if (spec.value)
+        value.push_back(dim(*spec.value));
       records.push_back(record({string(spec.name), i8(spec.code), i8(spec.bits), i8(spec.isState),
-                                i32(spec.dims.size()), array(dims)}));
+                                i32(spec.dims.size()), array(dims), array(value)}));
     }
     return array(records);
   }

@@ -225,6 +225,10 @@ Value GraphImporter::untypedArgument(const Argument &argument) {
     return untypedList(*items);
   if (std::holds_alternative<std::string>(argument.value))
     return element(argument, ArgKind::Str);
+  if (const auto *name = std::get_if<OperatorName>(&argument.value))
+    return torch::ConstantStrOp::create(b_, name->name);
+  if (const auto *entries = std::get_if<ArgumentDict>(&argument.value))
+    return untypedDict(*entries);
   Value value = element(argument, ArgKind::Scalar);
   if (!value)
     emitError(b_.getLoc()) << "an argument of a kind that has no form in the torch dialect";
@@ -244,6 +248,22 @@ Value GraphImporter::untypedList(const ArgumentList &items) {
     type = elements.front().getType();
   return makeList(elements,
                   items.element == TypeKind::Optional ? torch::OptionalType::get(type) : type);
+}
+
+// Values of one type, or of any.
+Value GraphImporter::untypedDict(const ArgumentDict &entries) {
+  SmallVector<Value> keys, values;
+  for (auto [key, item] : llvm::zip_equal(entries.keys, entries.items))
+    if (!keys.emplace_back(untypedArgument(key)) || !values.emplace_back(untypedArgument(item)))
+      return {};
+  auto any = b_.getType<torch::AnyType>();
+  bool isUniform = !values.empty() && llvm::all_equal(ValueRange(values).getTypes());
+  mlir::Type type = isUniform ? values.front().getType() : any;
+  if (!isUniform)
+    for (Value &value : values)
+      value = torch::DerefineOp::create(b_, any, value);
+  return torch::DictConstructOp::create(
+      b_, torch::DictType::get(b_.getType<torch::StringType>(), type), keys, values);
 }
 
 // A default as PyTorch prints it in a schema; null where it cannot be read.

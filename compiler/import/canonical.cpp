@@ -111,6 +111,8 @@ private:
       text += concat(" = ", definition(*input.value));
     if (!input.constant.isNone() || input.kind == GraphInput::Kind::Constant)
       text += concat(" is ", this->text(input.constant));
+    if (input.symbolic)
+      text += concat(" is ", printExpression(*input.symbolic, graph_.symbols));
     auto weight = graph_.weights.find(input.name);
     bool isWeight =
         input.kind != GraphInput::Kind::User && input.kind != GraphInput::Kind::Constant;

@@ -133,6 +133,7 @@ struct GraphInput {
   std::string name;             // of the argument, or the weight's slot
   std::optional<ValueId> value; // none for constants
   Argument constant;            // Constant: what it was when the model was exported
+  ExpressionPtr symbolic;       // of an integer that sizes are said in terms of, its value in them
 };
 
 // A leaf of the result, or the new value of something the model writes.
@@ -168,10 +169,10 @@ struct Weight {
   int64_t numElements() const;
 };
 
-// What the sizes of the inputs must satisfy beside their ranges.
+// What the inputs' sizes and integers must satisfy beside their ranges.
 struct GraphGuard {
   std::string text;         // for people: "x.shape[0] > y.shape[0]"
-  ExpressionPtr expression; // a comparison over symbols; null where it is none that can be checked
+  ExpressionPtr expression; // a condition over symbols; null where it is of something else
 };
 
 // A class of a program's objects: modules, what the program makes itself, members of an enum. An

@@ -195,8 +195,7 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   for (const NamedArgument &input : node.inputs)
     collectBlocks(input.argument, blocks);
   if (!blocks.empty())
-    return emitError(b_.getLoc()) << "unsupported op 'torch." << node.target
-                                  << "': control flow cannot be compiled yet";
+    return importHigherOrder(node, blocks);
   const torch::OpSchema *schema = schemaFor(node);
   auto operands = arguments(node, schema);
   if (!operands)
@@ -205,7 +204,8 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   for (const Argument &output : node.outputs)
     types.push_back(resultType(output));
 
-  std::string target = schema ? schema->name.str() : resolvePythonOperator(node.target, *operands);
+  std::string target =
+      schema ? schema->name.str() : resolvePythonOperator(b_, node.target, *operands);
   if (!schema)
     schema = torch::lookupSchema(target);
   std::string name = concat("torch.", target);

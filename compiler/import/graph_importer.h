@@ -28,8 +28,10 @@ mlir::ElementsAttr makeWeightData(mlir::MLIRContext *context, const ImportedMode
                                   const Weight &weight);
 
 // The op for a target that is a function of Python's own on numbers, "_operator.add": PyTorch's
-// scalar op for the types of its operands, "aten.add.int". Anything else stays as it is.
-std::string resolvePythonOperator(const std::string &target, mlir::ValueRange operands);
+// scalar op for the types of its operands, "aten.add.int", which may convert them. Anything else
+// stays as it is.
+std::string resolvePythonOperator(mlir::ImplicitLocOpBuilder &b, const std::string &target,
+                                  llvm::SmallVectorImpl<mlir::Value> &operands);
 
 class GraphImporter {
 public:
@@ -73,6 +75,8 @@ private:
   // control_flow.cpp
   llvm::LogicalResult importIf(const Node &node);
   llvm::LogicalResult importLoop(const Node &node);
+  llvm::LogicalResult importHigherOrder(const Node &node, llvm::ArrayRef<BlockId> blocks);
+  llvm::LogicalResult importBody(const GraphBlock &block, mlir::Region &region);
   llvm::LogicalResult importBlock(const GraphBlock &block, mlir::Region &region,
                                   llvm::SmallVectorImpl<mlir::Value> &results,
                                   mlir::TypeRange types);
@@ -89,6 +93,7 @@ private:
   mlir::Value list(const ArgumentList &list, const torch::ArgSchema &schema);
   mlir::Value untypedArgument(const Argument &argument);
   mlir::Value untypedList(const ArgumentList &list);
+  mlir::Value untypedDict(const ArgumentDict &dict);
   mlir::Value defaultOf(const torch::ArgSchema &schema);
   mlir::Value makeList(mlir::ValueRange elements, mlir::Type elementType);
 

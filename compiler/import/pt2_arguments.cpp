@@ -1,6 +1,9 @@
 #include "compiler/import/pt2_graph.h"
 #include "compiler/import/text.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
 namespace linalgd {
 namespace {
 
@@ -291,7 +294,11 @@ ExpressionPtr Pt2GraphReader::readExpression(const JsonPlace &place) {
   return *parsed;
 }
 
-uint32_t Pt2GraphReader::symbol(std::string_view name) {
+std::optional<uint32_t> Pt2GraphReader::symbol(std::string_view name) {
+  // s0, u1, zf2: letters and a number.
+  llvm::StringRef letters = llvm::StringRef(name).rtrim("0123456789");
+  if (letters.empty() || letters.size() == name.size() || !llvm::all_of(letters, llvm::isAlpha))
+    return std::nullopt;
   auto [found, isNew] = symbols_.emplace(name, static_cast<uint32_t>(graph_.symbols.size()));
   if (isNew) {
     // torch names symbols after where they come from; only their order counts here.

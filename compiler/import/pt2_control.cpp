@@ -2,16 +2,11 @@
 #include "compiler/import/pt2_rewrites.h"
 #include "compiler/import/text.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
-
-#include <algorithm>
-#include <limits>
 
 namespace linalgd {
 namespace {
-
-constexpr std::string_view kValuesOnly =
-    "a sub-graph takes and gives tensors and symbolic numbers only";
 
 // Calls `read` with the kind and name of each of `values` and its position.
 void eachName(const JsonPlace &values,
@@ -51,25 +46,45 @@ bool Pt2GraphReader::readHigherOrder(std::string_view target, const JsonPlace &n
   if (!target.starts_with(kPrefix))
     return false;
   target.remove_prefix(kPrefix.size());
-  if (target == "wrap_with_set_grad_enabled")
-    readRegion(node, 1, scope.autocast, scope);
-  else if (target == "wrap_with_autocast")
-    readAutocast(node, scope);
-  else if (target == "cond")
-    readCond(node, scope);
-  else if (target == "while_loop")
-    readWhileLoop(node, scope);
-  else if (target == "map_impl")
-    readMap(node, scope);
-  else if (target == "scan")
-    readScan(node, scope);
-  else if (target == "with_effects")
-    readWrapped(node, 1, scope);
-  else if (target == "auto_functionalized" || target == "auto_functionalized_v2")
-    readWrapped(node, 0, scope);
-  else
-    return false;
-  return true;
+  // Ops that only say how to run a sub-graph: where that and its operands are.
+  static constexpr struct {
+    std::string_view name;
+    size_t callee, operands;
+  } kRegions[] = {
+      {"hints_wrapper", 0, 1},
+      {"invoke_subgraph", 0, 2}, // after its name
+      {"strict_mode", 0, 1},
+      {"tag_activation_checkpoint", 0, 1},
+      {"wrap", 0, 1},
+      {"wrap_activation_checkpoint", 0, 1},
+      {"wrap_with_set_grad_enabled", 1, 2},
+  };
+  static constexpr struct {
+    std::string_view name;
+    void (Pt2GraphReader::*read)(const JsonPlace &node, Scope &scope);
+  } kReaders[] = {
+      {"associative_scan", &Pt2GraphReader::readAssociativeScan},
+      {"auto_functionalized", &Pt2GraphReader::readFunctionalized},
+      {"auto_functionalized_v2", &Pt2GraphReader::readFunctionalized},
+      {"cond", &Pt2GraphReader::readCond},
+      {"map_impl", &Pt2GraphReader::readMap},
+      {"out_dtype", &Pt2GraphReader::readOutDType},
+      {"scan", &Pt2GraphReader::readScan},
+      {"while_loop", &Pt2GraphReader::readWhileLoop},
+      {"with_effects", &Pt2GraphReader::readWithEffects},
+      {"wrap_with_autocast", &Pt2GraphReader::readAutocast},
+  };
+  for (const auto &[name, callee, operands] : kRegions)
+    if (target == name) {
+      readRegion(node, callee, operands, scope.autocast, scope);
+      return true;
+    }
+  for (const auto &[name, read] : kReaders)
+    if (target == name) {
+      (this->*read)(node, scope);
+      return true;
+    }
+  return false;
 }
 
 // A call of the op that is the node's `op`-th input with those after it. As many results before its
@@ -101,16 +116,51 @@ void Pt2GraphReader::readWrapped(const JsonPlace &place, size_t op, Scope &scope
   graph_.block(scope.block).nodes.push_back(std::move(node));
 }
 
-// The values of the node's inputs from `first` to before `end`, lists flattened.
+void Pt2GraphReader::readFunctionalized(const JsonPlace &node, Scope &scope) {
+  readWrapped(node, 0, scope);
+}
+
+void Pt2GraphReader::readWithEffects(const JsonPlace &node, Scope &scope) {
+  readWrapped(node, 1, scope);
+}
+
+// (op, dtype, its arguments...): what the op gives on arguments of that dtype.
+void Pt2GraphReader::readOutDType(const JsonPlace &place, Scope &scope) {
+  Values given = readOperands(place, 0, SIZE_MAX, scope);
+  const auto *name = given.size() < 2 ? nullptr : std::get_if<OperatorName>(&given[0].value);
+  const auto *dtype = name ? std::get_if<DType>(&given[1].value) : nullptr;
+  if (!dtype)
+    return place["inputs"].fail("expected an op, a dtype and arguments");
+  Node node{canonicalTarget(name->name), {}, {}, readSource(place)};
+  for (Argument &argument : llvm::MutableArrayRef(given).drop_front(2)) {
+    const ValueId *value = argument.asValue();
+    GraphType type = value ? graph_.typeOf(*value) : GraphType();
+    if (value && type.kind == TypeKind::Tensor && type.tensor.dtype != *dtype) {
+      type.tensor.dtype = *dtype;
+      argument = {appendNode(graph_, scope.block, "aten.to.dtype",
+                             {{"self", argument}, {"dtype", {*dtype}}}, std::move(type),
+                             node.source)};
+    }
+    node.inputs.push_back({"", std::move(argument)});
+  }
+  place["outputs"].eachItem(
+      [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
+  graph_.block(scope.block).nodes.push_back(std::move(node));
+}
+
+// The values of the node's positional inputs from `first` to before `end`, lists flattened, dicts
+// and settings by name left out.
 Pt2GraphReader::Values Pt2GraphReader::readOperands(const JsonPlace &node, size_t first, size_t end,
                                                     Scope &scope) {
   Values operands;
   size_t position = 0;
   node["inputs"].eachItem([&](const JsonPlace &input) {
     size_t index = position++;
-    if (index < first || index >= end)
+    if (index < first || index >= end || !input["name"].string().empty())
       return;
     Argument argument = readArgument(input["arg"], scope);
+    if (std::holds_alternative<ArgumentDict>(argument.value))
+      return;
     if (auto *list = std::get_if<ArgumentList>(&argument.value))
       std::move(list->items.begin(), list->items.end(), std::back_inserter(operands));
     else
@@ -152,10 +202,9 @@ void Pt2GraphReader::bindOutputs(const JsonPlace &node, const Values &values, Sc
   bindNames(node["outputs"], values, scope.values);
 }
 
-// (..., sub-graph, its arguments...)
-void Pt2GraphReader::readRegion(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
-                                Scope &scope) {
-  Values given = readOperands(node, callee + 1, SIZE_MAX, scope);
+void Pt2GraphReader::readRegion(const JsonPlace &node, size_t callee, size_t operands,
+                                std::optional<DType> autocast, Scope &scope) {
+  Values given = readOperands(node, operands, SIZE_MAX, scope);
   bindOutputs(node, readCall(node, callee, given, scope.block, autocast), scope);
 }
 
@@ -168,7 +217,7 @@ void Pt2GraphReader::readAutocast(const JsonPlace &node, Scope &scope) {
     return node["inputs"].fail("expected a device, a dtype, two flags and a sub-graph");
   const auto *dtype = std::get_if<DType>(&settings[1].value);
   DType standard = *device == "cpu" ? DType::BFloat16 : DType::Float16;
-  readRegion(node, 4, *enabled ? std::optional(dtype ? *dtype : standard) : std::nullopt, scope);
+  readRegion(node, 4, 5, *enabled ? std::optional(dtype ? *dtype : standard) : std::nullopt, scope);
 }
 
 // A condition is a bool, or a tensor with one element.
@@ -197,123 +246,6 @@ void Pt2GraphReader::readCond(const JsonPlace &place, Scope &scope) {
   }
   place["outputs"].eachItem(
       [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
-  graph_.block(scope.block).nodes.push_back(std::move(node));
-}
-
-// (condition, body, carried, other operands of both)
-void Pt2GraphReader::readWhileLoop(const JsonPlace &place, Scope &scope) {
-  Values carried = readOperands(place, 2, 3, scope), given = readOperands(place, 3, 4, scope);
-  auto with = [&](Values values) {
-    values.insert(values.end(), given.begin(), given.end());
-    return values;
-  };
-  Node node{"prim.Loop", {}, {}, readSource(place)};
-  Values first = readCall(place, 0, with(carried), scope.block, scope.autocast);
-  place["outputs"].eachItem(
-      [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
-  if (first.size() != 1 || node.outputs.size() != carried.size())
-    return place.fail("the condition gives one value, the loop one for each that it carries");
-  auto block = static_cast<BlockId>(graph_.blocks.size());
-  graph_.blocks.emplace_back();
-  node.inputs.push_back({"", {std::numeric_limits<int64_t>::max()}});
-  node.inputs.push_back({"", asCondition(first[0], scope.block, node.source)});
-  node.inputs.push_back({"", {block}});
-  for (const Argument &value : carried)
-    node.inputs.push_back({"", value});
-  Values now;
-  graph_.block(block).inputs.push_back(graph_.addValue(GraphType::of(TypeKind::Int)));
-  for (const Argument &output : node.outputs) {
-    const ValueId *value = output.asValue();
-    if (!value)
-      return place.unsupported(kValuesOnly);
-    graph_.block(block).inputs.push_back(graph_.addValue(GraphType(graph_.typeOf(*value))));
-    now.push_back({graph_.block(block).inputs.back()});
-  }
-  Values next = readCall(place, 1, with(now), block, scope.autocast);
-  Values again = readCall(place, 0, with(next), block, scope.autocast);
-  if (again.size() != 1 || next.size() != carried.size())
-    return place.fail("the body gives one value for each that the loop carries");
-  next.insert(next.begin(), asCondition(again[0], block, node.source));
-  graph_.block(block).outputs = std::move(next);
-  graph_.block(scope.block).nodes.push_back(std::move(node));
-}
-
-// (body, tensors to go over, other operands)
-void Pt2GraphReader::readMap(const JsonPlace &place, Scope &scope) {
-  readRounds(place, scope, {}, readOperands(place, 1, 2, scope), readOperands(place, 2, 3, scope));
-}
-
-// (body, carried, tensors to go over, other operands)
-void Pt2GraphReader::readScan(const JsonPlace &place, Scope &scope) {
-  readRounds(place, scope, readOperands(place, 1, 2, scope), readOperands(place, 2, 3, scope),
-             readOperands(place, 3, 4, scope));
-}
-
-// A loop over the first dimension of `sliced`: the sub-graph takes what is carried, a slice of
-// each, and what is given; it gives what is carried next and a slice of each further result.
-void Pt2GraphReader::readRounds(const JsonPlace &place, Scope &scope, const Values &carried,
-                                const Values &sliced, const Values &given) {
-  const GraphType integer = GraphType::of(TypeKind::Int);
-  Node node{"prim.Loop", {}, {}, readSource(place)};
-  const ValueId *longest = sliced.empty() ? nullptr : sliced[0].asValue();
-  if (!longest)
-    return place.unsupported("it goes over no tensor");
-  place["outputs"].eachItem(
-      [&](const JsonPlace &output) { node.outputs.push_back(readOutput(output, scope)); });
-  ValueId rounds = appendNode(graph_, scope.block, "aten.size.int",
-                              {{"self", {*longest}}, {"dim", {int64_t(0)}}}, integer, node.source);
-  auto block = static_cast<BlockId>(graph_.blocks.size());
-  graph_.blocks.emplace_back();
-  node.inputs = {{"", {rounds}}, {"", {true}}, {"", {block}}};
-  ValueId round = graph_.addValue(integer);
-  graph_.block(block).inputs.push_back(round);
-  Values now;
-  for (size_t i = 0; i < node.outputs.size(); ++i) {
-    const ValueId *value = node.outputs[i].asValue();
-    if (!value)
-      return place.unsupported(kValuesOnly);
-    GraphType type = graph_.typeOf(*value);
-    if (i < carried.size()) {
-      node.inputs.push_back({"", carried[i]});
-    } else {
-      ArgumentList sizes{TypeKind::Int, {{rounds}}};
-      for (size_t d = 1; d < type.tensor.sizes.size(); ++d) {
-        const auto *size = std::get_if<int64_t>(&type.tensor.sizes[d]);
-        if (!size)
-          return place.unsupported("a result of each round has a symbolic size");
-        sizes.items.push_back({*size});
-      }
-      node.inputs.push_back(
-          {"",
-           {appendNode(graph_, scope.block, "aten.zeros",
-                       {{"size", {std::move(sizes)}}, {"dtype", {*type.tensor.dtype}}}, type,
-                       node.source)}});
-    }
-    ValueId inner = graph_.addValue(std::move(type));
-    graph_.block(block).inputs.push_back(inner);
-    now.push_back({inner});
-  }
-  Values taken(now.begin(), now.begin() + std::min(carried.size(), now.size()));
-  for (const Argument &tensor : sliced) {
-    GraphType type = graph_.typeOf(tensor.asValue() ? *tensor.asValue() : rounds);
-    if (type.tensor.sizes.empty())
-      return place.unsupported("it goes over something that is no tensor with a dimension");
-    type.tensor.sizes.erase(type.tensor.sizes.begin());
-    taken.push_back({appendNode(graph_, block, "aten.select.int",
-                                {{"self", tensor}, {"dim", {int64_t(0)}}, {"index", {round}}},
-                                std::move(type), node.source)});
-  }
-  taken.insert(taken.end(), given.begin(), given.end());
-  Values next = readCall(place, 0, taken, block, scope.autocast);
-  if (next.size() != node.outputs.size())
-    return place.fail("the sub-graph gives another number of values than the op");
-  for (size_t i = carried.size(); i < next.size(); ++i)
-    next[i] = {
-        appendNode(graph_, block, "aten.select_scatter",
-                   {{"self", now[i]}, {"src", next[i]}, {"dim", {int64_t(0)}}, {"index", {round}}},
-                   graph_.typeOf(*now[i].asValue()), node.source)};
-  next.insert(next.begin(), Argument{true});
-  graph_.block(block).outputs = std::move(next);
   graph_.block(scope.block).nodes.push_back(std::move(node));
 }
 

@@ -113,7 +113,11 @@ void Pt2GraphReader::readUserInput(const JsonPlace &argument, Scope &scope) {
     if (tag == "as_tensor") {
       value(TypeKind::Tensor, inner["name"]);
     } else if (tag == "as_sym_int") {
-      value(TypeKind::Int, inner["as_name"]);
+      JsonPlace name = inner["as_name"];
+      value(TypeKind::Int, name);
+      JsonPlace table = scope.graph["sym_int_values"], entry = table[name.string()];
+      if (JsonPlace expression = entry.get("as_expr"))
+        input.symbolic = readExpression(expression);
     } else if (tag == "as_sym_float") {
       value(TypeKind::Float, inner["as_name"]);
     } else if (tag == "as_sym_bool") {

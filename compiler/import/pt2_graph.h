@@ -12,6 +12,9 @@
 
 namespace linalgd {
 
+inline constexpr std::string_view kValuesOnly =
+    "a sub-graph takes and gives tensors and symbolic numbers only";
+
 // Reads "graph_module" of one exported program into a Graph. Errors become the document's.
 class Pt2GraphReader {
 public:
@@ -53,21 +56,29 @@ private:
   // pt2_control.cpp: ops that call sub-graphs. Their nodes stand where they are called, or in the
   // blocks of prim.If and prim.Loop.
   bool readHigherOrder(std::string_view target, const JsonPlace &node, Scope &scope);
-  void readRegion(const JsonPlace &node, size_t callee, std::optional<DType> autocast,
-                  Scope &scope);
+  void readRegion(const JsonPlace &node, size_t callee, size_t operands,
+                  std::optional<DType> autocast, Scope &scope);
   void readAutocast(const JsonPlace &node, Scope &scope);
   void readWrapped(const JsonPlace &node, size_t op, Scope &scope);
+  void readFunctionalized(const JsonPlace &node, Scope &scope);
+  void readWithEffects(const JsonPlace &node, Scope &scope);
+  void readOutDType(const JsonPlace &node, Scope &scope);
   void readCond(const JsonPlace &node, Scope &scope);
-  void readWhileLoop(const JsonPlace &node, Scope &scope);
-  void readMap(const JsonPlace &node, Scope &scope);
-  void readScan(const JsonPlace &node, Scope &scope);
-  void readRounds(const JsonPlace &node, Scope &scope, const Values &carried, const Values &sliced,
-                  const Values &given);
   Values readCall(const JsonPlace &node, size_t callee, const Values &given, BlockId block,
                   std::optional<DType> autocast);
   Values readOperands(const JsonPlace &node, size_t first, size_t end, Scope &scope);
   Argument asCondition(const Argument &value, BlockId block, const SourceLocation &source);
   void bindOutputs(const JsonPlace &node, const Values &values, Scope &scope);
+
+  // pt2_loops.cpp
+  void readWhileLoop(const JsonPlace &node, Scope &scope);
+  void readMap(const JsonPlace &node, Scope &scope);
+  void readScan(const JsonPlace &node, Scope &scope);
+  void readAssociativeScan(const JsonPlace &node, Scope &scope);
+  void readRounds(const JsonPlace &node, Scope &scope, const Values &carried, const Values &sliced,
+                  const Values &given);
+  Argument findSize(const Dimension &size, Values tensors, BlockId block,
+                    const SourceLocation &source);
 
   // pt2_arguments.cpp: what nodes take and give, types, symbols.
   Argument readArgument(const JsonPlace &place, Scope &scope);
@@ -82,7 +93,7 @@ private:
   TensorType readTensorType(const JsonPlace &meta);
   Dimension readDimension(const JsonPlace &place);
   ExpressionPtr readExpression(const JsonPlace &place);
-  uint32_t symbol(std::string_view name);
+  std::optional<uint32_t> symbol(std::string_view name);
 
   Graph &graph_;
   const Pt2Weights &weights_;

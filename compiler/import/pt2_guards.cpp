@@ -1,5 +1,5 @@
-// What the sizes of the inputs must satisfy beside their ranges: "guards_code", conditions in
-// Python such as "L['x'].size()[0] > L['y'].size()[0]".
+// What the inputs' sizes and integers must satisfy beside their ranges: "guards_code", conditions
+// in Python such as "L['x'].size()[0] > L['y'].size()[0]".
 #include "compiler/import/pt2_graph.h"
 #include "compiler/import/text.h"
 
@@ -10,44 +10,67 @@
 namespace linalgd {
 namespace {
 
-struct Size {
+// What a condition speaks of: a size of an input, or an input that is an integer.
+struct Source {
   std::string input; // the placeholder's name: the path's keys joined by '_'
-  size_t dimension = 0;
+  std::optional<size_t> dimension;
 };
 
-// Takes "L['x'][0].size()[1]" from the front of a text.
-std::optional<Size> takeSize(llvm::StringRef &text) {
-  Size size;
+// Takes "L['x'][0].field.size()[1]" from the front of a text.
+std::optional<Source> takeSource(llvm::StringRef &text) {
+  Source source;
   if (!text.consume_front("L"))
     return std::nullopt;
-  while (text.consume_front("[")) {
-    if (!text.contains(']'))
+  while (text.starts_with("[") || (text.starts_with(".") && !text.starts_with(".size()["))) {
+    bool isIndex = text.consume_front("[");
+    if (isIndex && !text.contains(']'))
       return std::nullopt;
     llvm::StringRef key;
-    std::tie(key, text) = text.split(']');
-    if (!size.input.empty())
-      size.input += '_';
+    if (isIndex)
+      std::tie(key, text) = text.split(']');
+    else
+      key = text.substr(1).take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
+    if (!isIndex)
+      text = text.drop_front(key.size() + 1);
+    if (!source.input.empty())
+      source.input += '_';
     for (char c : key.trim("'\""))
-      size.input += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
+      source.input += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
   }
-  if (!text.consume_front(".size()[") || text.consumeInteger(10, size.dimension) ||
-      !text.consume_front("]"))
+  if (!text.consume_front(".size()["))
+    return source;
+  if (text.consumeInteger(10, source.dimension.emplace()) || !text.consume_front("]"))
     return std::nullopt;
-  return size;
+  return source;
 }
 
-const Dimension *findDimension(const Graph &graph, const Size &size) {
+// Its value over the graph's symbols, as text; nothing where it has none.
+std::optional<std::string> valueOf(const Graph &graph, const Source &source) {
   for (const GraphInput &input : graph.inputs) {
-    if (input.kind != GraphInput::Kind::User || input.name != size.input)
+    if (input.kind != GraphInput::Kind::User || input.name != source.input)
       continue;
-    const TensorType &type = graph.typeOf(*input.value).tensor;
-    return size.dimension < type.sizes.size() ? &type.sizes[size.dimension] : nullptr;
+    const GraphType &type = graph.typeOf(*input.value);
+    if (!source.dimension)
+      return input.symbolic ? std::optional(printExpression(*input.symbolic, graph.symbols))
+                            : std::nullopt;
+    if (*source.dimension >= type.tensor.sizes.size())
+      return std::nullopt;
+    const Dimension &size = type.tensor.sizes[*source.dimension];
+    const auto *number = std::get_if<int64_t>(&size);
+    return number ? concat(*number)
+                  : printExpression(*std::get<ExpressionPtr>(size), graph.symbols);
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-// Whether a comparison of a symbol with a number, or of equals, holds for all sizes in range.
+// Whether a condition holds for all symbols in range, as far as a comparison of a symbol with a
+// number, or of equals, tells.
 bool isProven(const Expression &guard, const std::vector<GraphSymbol> &symbols) {
+  auto each = [&](const ExpressionPtr &part) { return isProven(*part, symbols); };
+  if (guard.callee == "And")
+    return llvm::all_of(guard.arguments, each);
+  if (guard.callee == "Or")
+    return llvm::any_of(guard.arguments, each);
   if (guard.arguments.size() != 2)
     return false;
   const Expression &a = *guard.arguments[0], &b = *guard.arguments[1];
@@ -80,29 +103,26 @@ GraphGuard Pt2GraphReader::readGuard(llvm::StringRef text) {
       continue;
     }
     llvm::StringRef before = text;
-    std::optional<Size> size = takeSize(text);
-    const Dimension *dimension = size ? findDimension(graph_, *size) : nullptr;
-    if (!dimension) {
+    std::optional<Source> source = takeSource(text);
+    std::optional<std::string> value = source ? valueOf(graph_, *source) : std::nullopt;
+    if (!value) {
       guard.text += before.str();
       isKnown = false;
       break;
     }
-    guard.text += concat(size->input, ".shape[", size->dimension, "]");
-    const auto *number = std::get_if<int64_t>(dimension);
-    expression +=
-        number ? concat(*number)
-               : concat("(", printExpression(*std::get<ExpressionPtr>(*dimension), graph_.symbols),
-                        ")");
+    guard.text += source->input;
+    if (source->dimension)
+      guard.text += concat(".shape[", *source->dimension, "]");
+    expression += concat("(", *value, ")");
   }
-  auto resolve = [&](std::string_view name) {
+  auto resolve = [&](std::string_view name) -> std::optional<uint32_t> {
     for (const auto &[index, symbol] : llvm::enumerate(graph_.symbols))
       if (symbol.name == name)
         return static_cast<uint32_t>(index);
-    isKnown = false;
-    return uint32_t(0);
+    return std::nullopt;
   };
   if (isKnown)
-    if (auto parsed = parseExpression(expression, resolve); parsed.ok() && isKnown)
+    if (auto parsed = parseExpression(expression, resolve); parsed.ok())
       guard.expression = *parsed;
   return guard;
 }

@@ -45,38 +45,6 @@ TEST_P(OldPt2, IsRead) {
 INSTANTIATE_TEST_SUITE_P(All, OldPt2,
                          ::testing::Values("old_2_5", "old_2_7", "old_2_8", "old_2_9", "old_2_12"));
 
-TEST(Symbols, AreReadFromPythonsOwnForm) {
-  std::vector<GraphSymbol> symbols;
-  auto resolve = [&](std::string_view name) {
-    for (uint32_t i = 0; i < symbols.size(); ++i)
-      if (symbols[i].name == name)
-        return i;
-    symbols.push_back({std::string(name), 0, std::nullopt});
-    return static_cast<uint32_t>(symbols.size() - 1);
-  };
-  auto read = [&](std::string_view text) {
-    auto parsed = parseExpression(text, resolve);
-    return parsed.ok() ? printExpression(**parsed, symbols)
-                       : std::string(parsed.status().message());
-  };
-  EXPECT_EQ(read("2*s0 + s1"), "2*s0 + s1");
-  EXPECT_EQ(read("2*(s0 + 1)"), "2*(s0 + 1)");
-  EXPECT_EQ(read("(s0//2) + 1"), "s0//2 + 1");
-  EXPECT_EQ(read("Max(1, u0 + 1)"), "Max(1, u0 + 1)");
-  EXPECT_EQ(read("s0**2"), "s0**2");
-  EXPECT_EQ(read("Mod(s0, 2)"), "s0%2");
-  EXPECT_EQ(read("Eq(u0, 1)"), "u0 == 1");
-  EXPECT_EQ(read("s0 - 1 <= 5"), "s0 + -1 <= 5");
-  EXPECT_THAT(read("__import__('os')"), HasSubstr("unknown function"));
-  EXPECT_THAT(read("s0 +"), HasSubstr("expected a name"));
-  EXPECT_THAT(read(std::string(5000, '(')), HasSubstr("levels of nesting"));
-  std::string chain = "s0";
-  for (int i = 0; i < 100000; ++i)
-    chain += "+s0";
-  EXPECT_THAT(read(chain), HasSubstr("more than 500 operators"));
-  EXPECT_EQ(read("-Integer(-9223372036854775808)"), "(-1)*(-9223372036854775808)");
-}
-
 // {"w": tensor} as torch.save pickles it, in protocol 2.
 std::string pickleOfTensor() {
   std::string text("\x80\x02}X\x01\0\0\0w", 9);

@@ -123,6 +123,8 @@ std::string canonicalTarget(std::string_view given) {
   llvm::StringRef target = given;
   if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
     target.consume_back(".default");
+  if (target == "higher_order.print")
+    return "prim.Print";
   llvm::StringRef plain = target;
   if (plain.consume_front("aten.sym_") &&
       (plain.starts_with("size") || plain == "numel" || plain.starts_with("stride") ||
@@ -155,23 +157,17 @@ bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node) {
 }
 
 void expandSelection(Graph &graph, BlockId block, Node node) {
-  const ValueId *result = node.outputs.size() == 1 ? node.outputs.front().asValue() : nullptr;
-  if (!result || node.inputs.size() != 3 || graph.typeOf(*result).kind != TypeKind::Int) {
-    graph.block(block).nodes.push_back(std::move(node));
-    return;
+  if (node.inputs.size() == 3) {
+    node.target = "prim.If";
+    for (NamedArgument &input : node.inputs)
+      input.name.clear();
+    for (size_t branch : {1, 2}) {
+      auto id = static_cast<BlockId>(graph.blocks.size());
+      graph.blocks.emplace_back().outputs.push_back(std::move(node.inputs[branch].argument));
+      node.inputs[branch].argument = {id};
+    }
   }
-  const GraphType integer = GraphType::of(TypeKind::Int);
-  const Argument &condition = node.inputs[0].argument, &a = node.inputs[1].argument,
-                 &b = node.inputs[2].argument;
-  auto call = [&](std::string target, const Argument &x, const Argument &y) -> Argument {
-    return {
-        appendNode(graph, block, std::move(target), {{"a", x}, {"b", y}}, integer, node.source)};
-  };
-  Argument chosen = {
-      appendNode(graph, block, "aten.Int.bool", {{"a", condition}}, integer, node.source)};
-  Argument product = call("aten.mul.int", chosen, call("aten.sub.int", a, b));
-  graph.block(block).nodes.push_back(
-      {"aten.add.int", {{"a", product}, {"b", b}}, {{*result}}, node.source});
+  graph.block(block).nodes.push_back(std::move(node));
 }
 
 void dropNodeName(Node &node) {

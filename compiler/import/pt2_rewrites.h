@@ -18,7 +18,7 @@ ValueId appendNode(Graph &graph, BlockId block, std::string target,
 // archive gives for the result is not what PyTorch computes.
 bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node);
 
-// torch.sym_ite(condition, a, b) on integers, as arithmetic: b + int(condition)*(a - b).
+// torch.sym_ite(condition, a, b), as a prim.If whose blocks only give a or b.
 void expandSelection(Graph &graph, BlockId block, Node node);
 
 // The text of an assertion without the name of the node it stands for: names are no part of keys.

@@ -2,6 +2,8 @@
 #include "compiler/import/graph_importer.h"
 
 #include "compiler/import/text.h"
+#include "compiler/ops/scalar/scalar.h"
+
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -31,6 +33,8 @@ const llvm::StringMap<PythonOperator> &operators() {
       {"_operator.mod", {"remainder", ByTypes}},
       {"_operator.pow", {"pow", ByTypes}},
       {"_operator.xor", {"__xor__", ByTypes}},
+      {"_operator.lshift", {"__lshift__", ByTypes}},
+      {"_operator.rshift", {"__rshift__", ByTypes}},
       {"_operator.neg", {"neg", ByTypes}},
       {"_operator.eq", {"eq", ByTypes}},
       {"_operator.ne", {"ne", ByTypes}},
@@ -50,7 +54,7 @@ const llvm::StringMap<PythonOperator> &operators() {
       {"torch.sym_max", {"prim.max", ByTypes}},
       {"torch.sym_min", {"prim.min", ByTypes}},
       {"torch.sym_not", {"__not__", None}},
-      {"torch.sym_sqrt", {"sqrt", ByTypes}},
+      {"torch._sym_sqrt", {"sqrt", ByTypes}},
   };
   return table;
 }
@@ -63,24 +67,44 @@ StringRef nameOf(mlir::Type type) {
   return isa<torch::BoolType>(type) ? "bool" : "";
 }
 
-} // namespace
-
-std::string resolvePythonOperator(const std::string &target, ValueRange operands) {
-  auto found = operators().find(target);
-  if (found == operators().end())
-    return target;
-  StringRef aten = found->second.aten;
+std::string overload(StringRef aten, ValueRange operands) {
   std::string name = concat(aten.starts_with("prim.") ? "" : "aten.", std::string_view(aten));
-  if (found->second.overloads == Overloads::None || operands.empty())
-    return name;
   StringRef first = nameOf(operands.front().getType()), last = nameOf(operands.back().getType());
-  if (first.empty() || last.empty())
-    return target;
   // Of sizes: aten.pow.int gives a float.
   if (name == "aten.pow" && first == "int" && last == "int")
     return "aten.pow.int_to_int";
   return first == last ? concat(name, ".", std::string_view(first))
                        : concat(name, ".", std::string_view(first), "_", std::string_view(last));
+}
+
+// PyTorch has no op for some pairs of types that Python has one for.
+void promote(ImplicitLocOpBuilder &b, SmallVectorImpl<Value> &operands) {
+  bool isReal = llvm::any_of(
+      operands, [](Value operand) { return isa<torch::FloatType>(operand.getType()); });
+  for (Value &operand : operands)
+    if (isReal && !isa<torch::FloatType>(operand.getType()))
+      operand = torch::FloatScalarOp::create(b, operand);
+    else if (isa<torch::BoolType>(operand.getType()))
+      operand = torch::IntBoolOp::create(b, operand);
+}
+
+} // namespace
+
+std::string resolvePythonOperator(ImplicitLocOpBuilder &b, const std::string &target,
+                                  SmallVectorImpl<Value> &operands) {
+  auto found = operators().find(target);
+  if (found == operators().end())
+    return target;
+  StringRef aten = found->second.aten;
+  if (found->second.overloads == Overloads::None || operands.empty())
+    return concat("aten.", std::string_view(aten));
+  if (llvm::any_of(operands, [](Value operand) { return nameOf(operand.getType()).empty(); }))
+    return target;
+  std::string name = overload(aten, operands);
+  if (torch::lookupSchema(name))
+    return name;
+  promote(b, operands);
+  return overload(aten, operands);
 }
 
 } // namespace linalgd

@@ -96,6 +96,8 @@ private:
       entry["value"] = constantOf(input.constant);
     } else {
       addType(entry, graph_.typeOf(*input.value));
+      if (input.symbolic)
+        entry["value"] = printExpression(*input.symbolic, graph_.symbols);
     }
     return entry;
   }

@@ -4,11 +4,11 @@
 #include "compiler/import/text.h"
 
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 #include <limits>
 
@@ -25,16 +25,21 @@ constexpr std::string_view kCallees[] = {"Abs",
                                          "And",
                                          "BitwiseFn_bitwise_and",
                                          "BitwiseFn_bitwise_or",
+                                         "BitwiseFn_bitwise_xor",
+                                         "CeilDiv",
                                          "CeilToInt",
                                          "CleanDiv",
                                          "Equality",
+                                         "ExprCondPair",
                                          "FloatPow",
                                          "FloatTrueDiv",
                                          "FloorDiv",
                                          "FloorToInt",
                                          "GreaterThan",
+                                         "ITE",
                                          "Identity",
                                          "IntTrueDiv",
+                                         "IsNonOverlappingAndDenseIndicator",
                                          "LShift",
                                          "LessThan",
                                          "Max",
@@ -44,6 +49,7 @@ constexpr std::string_view kCallees[] = {"Abs",
                                          "Mul",
                                          "Not",
                                          "Or",
+                                         "Piecewise",
                                          "Pow",
                                          "PowByNatural",
                                          "PythonMod",
@@ -58,7 +64,27 @@ constexpr std::string_view kCallees[] = {"Abs",
                                          "Unequality",
                                          "Where",
                                          "ceiling",
-                                         "floor"};
+                                         "exp",
+                                         "floor",
+                                         "log"};
+
+// What Python calls them in conditions.
+constexpr std::pair<std::string_view, std::string_view> kPythonNames[] = {
+    {"Eq", "Equality"},
+    {"Ne", "Unequality"},
+    {"abs", "Abs"},
+    {"math.ceil", "CeilToInt"},
+    {"math.floor", "FloorToInt"},
+    {"math.sqrt", "OpaqueUnaryFn_sqrt"},
+    {"math.trunc", "TruncToInt"},
+    {"max", "Max"},
+    {"min", "Min"},
+    {"round", "RoundToInt"},
+    {"torch._sym_sqrt", "OpaqueUnaryFn_sqrt"},
+    {"torch.sym_float", "ToFloat"},
+    {"torch.sym_ite", "Where"},
+    {"torch.sym_max", "Max"},
+    {"torch.sym_min", "Min"}};
 
 ExpressionPtr makeInteger(int64_t value) {
   auto result = std::make_shared<Expression>();
@@ -72,7 +98,7 @@ public:
       : text_(text), rest_(text), resolve_(resolve) {}
 
   absl::StatusOr<ExpressionPtr> parse() {
-    ExpressionPtr result = infix(0, 0);
+    ExpressionPtr result = whole(0);
     skipSpace();
     if (result && !rest_.empty())
       result = fail("unexpected text after the expression");
@@ -113,7 +139,7 @@ private:
   }
 
   std::string_view identifier() {
-    return takeWhile([](unsigned char c) { return std::isalnum(c) || c == '_'; });
+    return takeWhile([](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.'; });
   }
 
   std::optional<std::string_view> quotedText() {
@@ -150,9 +176,17 @@ private:
     std::optional<std::string_view> name = quotedText();
     if (!name || name->empty() || !assumptions())
       return fail("expected a symbol's name and assumptions");
+    ExpressionPtr result = named(*name);
+    return result ? result : fail(concat("unknown symbol '", escaped(*name), "'"));
+  }
+
+  ExpressionPtr named(std::string_view name) {
+    std::optional<uint32_t> index = resolve_(name);
+    if (!index)
+      return nullptr;
     auto result = std::make_shared<Expression>();
     result->kind = Expression::Kind::Symbol;
-    result->symbol = resolve_(*name);
+    result->symbol = *index;
     return result;
   }
 
@@ -169,35 +203,35 @@ private:
     std::optional<int64_t> denominator = integerLiteral();
     if (!numerator || !comma || !denominator || *denominator == 0 || !accept(')'))
       return fail("expected a numerator and a denominator");
-    auto result = std::make_shared<Expression>();
-    result->kind = Expression::Kind::Call;
-    result->callee = "Rational";
-    result->arguments = {makeInteger(*numerator), makeInteger(*denominator)};
-    return result;
+    return make("Rational", {makeInteger(*numerator), makeInteger(*denominator)});
   }
 
   ExpressionPtr real() {
+    double value = 0;
+    std::optional<std::string_view> text = quotedText();
+    if (!text || llvm::StringRef(*text).getAsDouble(value) || !assumptions())
+      return fail("expected a number");
+    return makeReal(value);
+  }
+
+  static ExpressionPtr makeReal(double value) {
     auto result = std::make_shared<Expression>();
     result->kind = Expression::Kind::Float;
-    std::optional<std::string_view> text = quotedText();
-    if (!text || llvm::StringRef(*text).getAsDouble(result->real) || !assumptions())
-      return fail("expected a number");
+    result->real = value;
     return result;
   }
 
   ExpressionPtr constant(std::string_view name) {
-    if (isSymbolName(name)) {
-      auto result = std::make_shared<Expression>();
-      result->kind = Expression::Kind::Symbol;
-      result->symbol = resolve_(name);
-      return result;
-    }
+    if (ExpressionPtr symbol = named(name))
+      return symbol;
     if (name == "true" || name == "false" || name == "True" || name == "False") {
       auto result = std::make_shared<Expression>();
       result->kind = Expression::Kind::Boolean;
       result->integer = name == "true" || name == "True";
       return result;
     }
+    if (name == "oo" || name == "int_oo" || name == "math.inf")
+      return makeReal(std::numeric_limits<double>::infinity());
     return fail(concat("unknown name '", escaped(name), "'"));
   }
 
@@ -220,35 +254,70 @@ private:
     return call(name, depth);
   }
 
-  // What PyTorch wrote before 2.6 (schema 7) is str, not srepr: operators between symbols' bare
-  // names. No text is both.
+  // Python's operators: in conditions, and in what PyTorch wrote before 2.6 (schema 7), which is
+  // SymPy's str, not srepr. Longer ones first.
   struct Operator {
     std::string_view text, callee;
     int precedence;
   };
-  static constexpr Operator kInfix[] = {{"**", "Pow", 6},
-                                        {"//", "FloorDiv", 5},
-                                        {"==", "Equality", 3},
-                                        {"!=", "Unequality", 3},
-                                        {"<=", "LessThan", 3},
-                                        {">=", "GreaterThan", 3},
-                                        {"<", "StrictLessThan", 3},
-                                        {">", "StrictGreaterThan", 3},
-                                        {"|", "Or", 1},
-                                        {"&", "And", 2},
-                                        {"+", "Add", 4},
-                                        {"-", "-", 4},
-                                        {"*", "Mul", 5},
-                                        {"/", "/", 5},
-                                        {"%", "Mod", 5}};
+  enum { kLowest = 0, kNot = 3, kUnary = 11 };
+  static constexpr Operator kInfix[] = {
+      {"**", "Pow", 12},
+      {"//", "FloorDiv", 10},
+      {"==", "Equality", 4},
+      {"!=", "Unequality", 4},
+      {"<=", "LessThan", 4},
+      {">=", "GreaterThan", 4},
+      {"<<", "LShift", 8},
+      {">>", "RShift", 8},
+      {"<", "StrictLessThan", 4},
+      {">", "StrictGreaterThan", 4},
+      {"or", "Or", 1},
+      {"and", "And", 2},
+      {"|", "BitwiseFn_bitwise_or", 5},
+      {"^", "BitwiseFn_bitwise_xor", 6},
+      {"&", "BitwiseFn_bitwise_and", 7},
+      {"+", "Add", 9},
+      {"-", "-", 9},
+      {"*", "Mul", 10},
+      {"/", "/", 10},
+      {"%", "PythonMod", 10},
+  };
+
+  // Whether the text goes on with an operator, or a word that ends there.
+  bool startsWith(std::string_view token) {
+    skipSpace();
+    if (rest_.substr(0, token.size()) != token)
+      return false;
+    auto isLetter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+    return !isLetter(token.back()) || rest_.size() == token.size() ||
+           !isLetter(rest_[token.size()]);
+  }
+
+  bool acceptWord(std::string_view word) {
+    if (!startsWith(word))
+      return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  // "a", or "a if condition else b".
+  ExpressionPtr whole(int depth) {
+    ExpressionPtr value = infix(kLowest, depth);
+    if (!value || !acceptWord("if"))
+      return value;
+    ExpressionPtr condition = infix(kLowest, depth + 1);
+    if (!condition || !acceptWord("else"))
+      return condition ? fail("expected 'else'") : nullptr;
+    ExpressionPtr other = whole(depth + 1);
+    return other ? make("Where", {condition, value, other}) : nullptr;
+  }
 
   ExpressionPtr infix(int least, int depth) {
     ExpressionPtr left = operand(depth);
     while (left) {
-      skipSpace();
-      const auto *found =
-          std::find_if(std::begin(kInfix), std::end(kInfix),
-                       [&](const Operator &o) { return rest_.substr(0, o.text.size()) == o.text; });
+      const auto *found = std::find_if(std::begin(kInfix), std::end(kInfix),
+                                       [&](const Operator &o) { return startsWith(o.text); });
       if (found == std::end(kInfix) || found->precedence < least)
         break;
       if (++infixes_ > kMaxInfix)
@@ -284,23 +353,22 @@ private:
       return make(callee, {left, right});
     bool isRational = left->kind == Expression::Kind::Integer &&
                       right->kind == Expression::Kind::Integer && right->integer != 0;
-    return isRational ? make("Rational", {left, right})
-                      : make("Mul", {left, make("Pow", {right, makeInteger(-1)})});
+    return make(isRational ? "Rational" : "IntTrueDiv", {left, right});
   }
 
   ExpressionPtr operand(int depth) {
     if (depth > kMaxDepth)
       return fail(concat("more than ", kMaxDepth, " levels of nesting"));
     if (accept('-')) {
-      ExpressionPtr value = infix(5, depth + 1);
+      ExpressionPtr value = infix(kUnary, depth + 1);
       return value ? negative(value) : nullptr;
     }
-    if (accept('~')) {
-      ExpressionPtr value = infix(6, depth + 1);
+    if (bool tilde = accept('~'); tilde || acceptWord("not")) {
+      ExpressionPtr value = infix(tilde ? kUnary : kNot, depth + 1);
       return value ? make("Not", {value}) : nullptr;
     }
     if (accept('(')) {
-      ExpressionPtr value = infix(0, depth + 1);
+      ExpressionPtr value = whole(depth + 1);
       return !value || accept(')') ? value : fail("expected ')'");
     }
     skipSpace();
@@ -310,45 +378,35 @@ private:
   }
 
   ExpressionPtr numeral() {
-    std::string_view digits =
-        takeWhile([](unsigned char c) { return std::isdigit(c) || c == '.'; });
+    size_t length = 0;
+    auto next = [&] { return length < rest_.size() ? rest_[length] : '\0'; };
+    while (std::isdigit(static_cast<unsigned char>(next())) || next() == '.' || next() == 'e' ||
+           ((next() == '-' || next() == '+') && rest_[length - 1] == 'e'))
+      ++length;
+    llvm::StringRef digits(rest_.data(), length);
+    rest_.remove_prefix(length);
     int64_t value = 0;
-    if (!llvm::StringRef(digits).getAsInteger(10, value))
+    if (!digits.getAsInteger(10, value))
       return makeInteger(value);
-    auto result = std::make_shared<Expression>();
-    result->kind = Expression::Kind::Float;
-    if (llvm::StringRef(digits).getAsDouble(result->real))
-      return fail("expected a number");
-    return result;
-  }
-
-  // A letter or two and a number: s0, u1, zf2.
-  static bool isSymbolName(std::string_view name) {
-    size_t letters = std::min(name.find_first_not_of("suzf"), name.size());
-    return letters > 0 && letters <= 2 && letters < name.size() &&
-           name.find_first_not_of("0123456789", letters) == std::string_view::npos;
+    double number = 0;
+    return digits.getAsDouble(number) ? ExpressionPtr(fail("expected a number")) : makeReal(number);
   }
 
   ExpressionPtr call(std::string_view name, int depth) {
-    if (name == "Eq" || name == "Ne")
-      name = name == "Eq" ? "Equality" : "Unequality";
+    for (const auto &[python, sympy] : kPythonNames)
+      if (name == python)
+        name = sympy;
     if (std::find(std::begin(kCallees), std::end(kCallees), name) == std::end(kCallees) &&
         name.substr(0, 14) != "OpaqueUnaryFn_")
       return fail(concat("unknown function '", escaped(name), "'"));
-    auto result = std::make_shared<Expression>();
-    result->kind = Expression::Kind::Call;
-    result->callee = std::string(name);
+    std::vector<ExpressionPtr> arguments;
     if (accept(')'))
-      return result;
+      return make(name, std::move(arguments));
     do {
-      ExpressionPtr argument = infix(0, depth + 1);
-      if (!argument)
+      if (!arguments.emplace_back(whole(depth + 1)))
         return nullptr;
-      result->arguments.push_back(std::move(argument));
     } while (accept(','));
-    if (!accept(')'))
-      return fail("expected ',' or ')'");
-    return result;
+    return accept(')') ? make(name, std::move(arguments)) : fail("expected ',' or ')'");
   }
 
   std::string_view text_;
@@ -359,7 +417,19 @@ private:
 };
 
 // How tightly an operator binds; what binds less gets parentheses.
-enum Precedence { kComparison, kSum, kProduct, kPower, kAtom };
+enum Precedence {
+  kOr,
+  kAnd,
+  kComparison,
+  kBitOr,
+  kBitXor,
+  kBitAnd,
+  kShift,
+  kSum,
+  kProduct,
+  kPower,
+  kAtom
+};
 
 class Printer {
 public:
@@ -370,7 +440,7 @@ public:
     case Expression::Kind::Integer:
       return e.integer < 0 && context > kSum ? concat("(", e.integer, ")") : concat(e.integer);
     case Expression::Kind::Float:
-      return llvm::formatv("{0}", e.real).str();
+      return printReal(e.real);
     case Expression::Kind::Boolean:
       return e.integer ? "True" : "False";
     case Expression::Kind::Symbol:
@@ -382,36 +452,57 @@ public:
   }
 
 private:
+  // Exact, and never an integer's spelling.
+  static std::string printReal(double value) {
+    if (std::isinf(value))
+      return value < 0 ? "-math.inf" : "math.inf";
+    char buffer[32];
+    auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+    std::string text(buffer, end);
+    return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+  }
+
   std::string printCall(const Expression &e, Precedence context) {
     static constexpr struct {
       std::string_view callee, op;
       Precedence precedence;
-    } kOperators[] = {{"Add", " + ", kSum},
-                      {"Mul", "*", kProduct},
-                      {"FloorDiv", "//", kProduct},
-                      {"Mod", "%", kProduct},
-                      {"PythonMod", "%", kProduct},
-                      {"Rational", "/", kProduct},
-                      {"Pow", "**", kPower},
-                      {"PowByNatural", "**", kPower},
+    } kOperators[] = {{"Or", " or ", kOr},
+                      {"And", " and ", kAnd},
                       {"Equality", " == ", kComparison},
                       {"Unequality", " != ", kComparison},
                       {"GreaterThan", " >= ", kComparison},
                       {"LessThan", " <= ", kComparison},
                       {"StrictGreaterThan", " > ", kComparison},
-                      {"StrictLessThan", " < ", kComparison}};
+                      {"StrictLessThan", " < ", kComparison},
+                      {"BitwiseFn_bitwise_or", " | ", kBitOr},
+                      {"BitwiseFn_bitwise_xor", " ^ ", kBitXor},
+                      {"BitwiseFn_bitwise_and", " & ", kBitAnd},
+                      {"LShift", " << ", kShift},
+                      {"RShift", " >> ", kShift},
+                      {"Add", " + ", kSum},
+                      {"Mul", "*", kProduct},
+                      {"FloorDiv", "//", kProduct},
+                      {"CleanDiv", "//", kProduct},
+                      {"Mod", "%", kProduct},
+                      {"PythonMod", "%", kProduct},
+                      {"Rational", "/", kProduct},
+                      {"IntTrueDiv", "/", kProduct},
+                      {"FloatTrueDiv", "/", kProduct},
+                      {"Pow", "**", kPower},
+                      {"PowByNatural", "**", kPower},
+                      {"FloatPow", "**", kPower}};
     for (const auto &[callee, op, precedence] : kOperators) {
       if (e.callee != callee)
         continue;
-      // Only a sum in a sum and a product in a product need no parentheses.
-      bool associative = e.callee == "Add" || e.callee == "Mul";
+      // Only these need no parentheses in one of their own kind.
+      bool associative =
+          precedence == kOr || precedence == kAnd || e.callee == "Add" || e.callee == "Mul";
       Precedence inner = associative ? precedence : static_cast<Precedence>(precedence + 1);
       std::string text = join(e.arguments, op, inner);
-      bool enclose = context > precedence ||
-                     (!associative && context == precedence && precedence != kComparison);
+      bool enclose = context > precedence || (!associative && context == precedence);
       return enclose ? concat("(", text, ")") : text;
     }
-    return concat(e.callee, "(", join(e.arguments, ", ", kComparison), ")");
+    return concat(e.callee, "(", join(e.arguments, ", ", kOr), ")");
   }
 
   std::string join(const std::vector<ExpressionPtr> &arguments, std::string_view separator,
@@ -433,7 +524,7 @@ absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text,
 }
 
 std::string printExpression(const Expression &expression, const std::vector<GraphSymbol> &symbols) {
-  return Printer(symbols).print(expression, kComparison);
+  return Printer(symbols).print(expression, kOr);
 }
 
 } // namespace linalgd

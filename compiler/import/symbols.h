@@ -32,15 +32,15 @@ struct Expression {
 };
 using ExpressionPtr = std::shared_ptr<const Expression>;
 
-// Finds or makes the symbol of a name in the archive.
-using SymbolResolver = std::function<uint32_t(std::string_view name)>;
+// Finds or makes the symbol of a name; nothing where no symbol can have the name.
+using SymbolResolver = std::function<std::optional<uint32_t>(std::string_view name)>;
 
 // Parses srepr text such as "Add(Symbol('s77', positive=True, integer=True), Integer(1))" by
-// recursive descent of bounded depth; nothing is evaluated. "s77 + 1", as PyTorch 2.5 wrote it, is
-// understood, too. Errors quote the place.
+// recursive descent of bounded depth; nothing is evaluated. Python's own form, "s77 + 1 if s3 > 2
+// else max(s77, 4)", is understood, too. Errors quote the place.
 absl::StatusOr<ExpressionPtr> parseExpression(std::string_view text, const SymbolResolver &resolve);
 
-// "s0 + 1", "2*s0", "Max(s0, 4)".
+// "s0 + 1", "2*s0", "Max(s0, 4)": what parseExpression reads again.
 std::string printExpression(const Expression &expression, const std::vector<GraphSymbol> &symbols);
 
 } // namespace linalgd

@@ -5,6 +5,7 @@
 #include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *dtypeName(uint8_t code, uint8_t bits, char buffer[32]) {
   static const char *const kNames[] = {"int", "uint", "float", "handle", "bfloat", "complex"};
@@ -118,109 +119,100 @@ int linalgdCheckWeight(const LinalgdWeight *weight, const DLManagedTensorVersion
   return LINALGD_OK;
 }
 
-static int64_t floorDiv(int64_t a, int64_t b) {
-  return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
+// What the signature says of a dimension of an input, or (-1) of the integer that it is.
+static const LinalgdDim *expectedAt(const LinalgdTensor *input, int32_t dim) {
+  return dim < 0 ? input->value : &input->dims[dim];
 }
 
-static int64_t apply(int64_t opcode, int64_t a, int64_t b) {
-  switch (opcode) {
-  case LINALGD_EXPR_ADD:
-    return a + b;
-  case LINALGD_EXPR_SUB:
-    return a - b;
-  case LINALGD_EXPR_MUL:
-    return a * b;
-  case LINALGD_EXPR_DIV:
-    return floorDiv(a, b);
-  case LINALGD_EXPR_MOD:
-    return a - floorDiv(a, b) * b;
-  case LINALGD_EXPR_MIN:
-    return a < b ? a : b;
-  case LINALGD_EXPR_MAX:
-    return a > b ? a : b;
-  case LINALGD_EXPR_EQ:
-    return a == b;
-  case LINALGD_EXPR_NE:
-    return a != b;
-  case LINALGD_EXPR_LT:
-    return a < b;
-  case LINALGD_EXPR_LE:
-    return a <= b;
-  case LINALGD_EXPR_GT:
-    return a > b;
-  default: // LINALGD_EXPR_GE
-    return a >= b;
-  }
+static int64_t actualAt(const DLTensor *tensor, int32_t dim) {
+  if (dim >= 0)
+    return tensor->shape[dim];
+  int64_t value;
+  memcpy(&value, (const char *)tensor->data + tensor->byte_offset, sizeof value);
+  return value;
 }
 
-// Evaluates a postfix program. False: a symbol of it has no value yet, or it divides by zero.
-static bool evaluate(const int64_t *code, const int64_t *values, const bool *known,
-                     int64_t *result) {
-  int64_t stack[LINALGD_EXPR_MAX_STACK];
-  int32_t top = 0;
-  for (; *code != LINALGD_EXPR_END; ++code) {
-    if (*code == LINALGD_EXPR_CONSTANT) {
-      stack[top++] = *++code;
-      continue;
-    }
-    if (*code == LINALGD_EXPR_SYMBOL) {
-      if (!known[*++code])
-        return false;
-      stack[top++] = values[*code];
-      continue;
-    }
-    int64_t b = stack[--top], a = stack[top - 1];
-    bool divides = *code == LINALGD_EXPR_DIV || *code == LINALGD_EXPR_MOD;
-    if (divides && (b == 0 || b == -1))
-      return false;
-    stack[top - 1] = apply(*code, a, b);
-  }
-  *result = stack[0];
-  return true;
+// "dimension 0 of input 'x'", "input 'n'".
+static const char *describe(const LinalgdTensor *input, int32_t dim, char buffer[256]) {
+  if (dim < 0)
+    snprintf(buffer, 256, "input '%s'", input->name);
+  else
+    snprintf(buffer, 256, "dimension %d of input '%s'", dim, input->name);
+  return buffer;
 }
 
-static bool isSymbol(const LinalgdDim *dim) {
-  return dim->size < 0 && dim->expression && dim->expression[0] == LINALGD_EXPR_SYMBOL &&
-         dim->expression[2] == LINALGD_EXPR_END;
-}
-
-// Gives a symbol the value of the first dimension that is just it.
-static int bindSymbol(const LinalgdTensor *input, int32_t dim, int64_t size, int64_t *values,
-                      bool *known) {
-  int64_t index = input->dims[dim].expression[1];
-  const LinalgdSymbol *symbol = &linalgd_program.symbols[index];
-  if (known[index])
+// Gives a symbol its value by the first place that tells it; sets `progress` if it does.
+static int bindSymbol(const LinalgdTensor *input, int32_t dim, int64_t actual,
+                      LinalgdSymbolValues *symbols, bool *progress) {
+  const LinalgdDim *expected = expectedAt(input, dim);
+  if (expected->size >= 0 || !expected->expression)
     return LINALGD_OK;
-  known[index] = true;
-  values[index] = size;
-  if (size < symbol->min)
-    return linalgdError(LINALGD_INVALID_ARGUMENT,
-                        "dimension %d of input '%s' (%s) must be at least %lld, not %lld", dim,
-                        input->name, symbol->name, (long long)symbol->min, (long long)size);
-  if (size > symbol->max)
-    return linalgdError(LINALGD_INVALID_ARGUMENT,
-                        "dimension %d of input '%s' (%s) must be at most %lld, not %lld", dim,
-                        input->name, symbol->name, (long long)symbol->max, (long long)size);
-  return LINALGD_OK;
+  int64_t index = linalgdSolve(expected->expression, actual, symbols);
+  if (index < 0)
+    return LINALGD_OK;
+  *progress = true;
+  const LinalgdSymbol *symbol = &linalgd_program.symbols[index];
+  int64_t value = symbols->values[index];
+  bool low = value < symbol->min;
+  if (!low && value <= symbol->max)
+    return LINALGD_OK;
+  char place[256];
+  describe(input, dim, place);
+  const char *bound = low ? "at least" : "at most";
+  long long limit = low ? symbol->min : symbol->max;
+  if (strcmp(expected->text, symbol->name) == 0)
+    return linalgdError(LINALGD_INVALID_ARGUMENT, "%s (%s) must be %s %lld, not %lld", place,
+                        symbol->name, bound, limit, (long long)value);
+  return linalgdError(LINALGD_INVALID_ARGUMENT, "%s is %s, where %s must be %s %lld, not %lld",
+                      place, expected->text, symbol->name, bound, limit, (long long)value);
 }
 
-static int checkDim(const LinalgdTensor *input, int32_t dim, int64_t size, const int64_t *values,
-                    const bool *known) {
-  const LinalgdDim *expected = &input->dims[dim];
+static int checkPlace(const LinalgdTensor *input, int32_t dim, int64_t actual,
+                      const LinalgdSymbolValues *symbols) {
+  const LinalgdDim *expected = expectedAt(input, dim);
+  char place[256];
   if (expected->size >= 0) {
-    if (size == expected->size)
+    if (actual == expected->size)
       return LINALGD_OK;
-    return linalgdError(LINALGD_INVALID_ARGUMENT,
-                        "dimension %d of input '%s' must be %lld, not %lld", dim, input->name,
-                        (long long)expected->size, (long long)size);
+    return linalgdError(LINALGD_INVALID_ARGUMENT, "%s must be %lld, not %lld",
+                        describe(input, dim, place), (long long)expected->size, (long long)actual);
   }
   int64_t value;
-  if (!expected->expression || !evaluate(expected->expression, values, known, &value) ||
-      value == size)
+  if (!expected->expression || !linalgdEvaluate(expected->expression, symbols, &value) ||
+      value == actual)
     return LINALGD_OK;
-  return linalgdError(LINALGD_INVALID_ARGUMENT,
-                      "dimension %d of input '%s' must be %s = %lld, not %lld", dim, input->name,
-                      expected->text, (long long)value, (long long)size);
+  return linalgdError(LINALGD_INVALID_ARGUMENT, "%s must be %s = %lld, not %lld",
+                      describe(input, dim, place), expected->text, (long long)value,
+                      (long long)actual);
+}
+
+// Holds sizes and integers against the signature, whose symbols they give values.
+static int checkSymbols(const DLManagedTensorVersioned *const *inputs, int32_t count,
+                        LinalgdSymbolValues *symbols) {
+  const LinalgdProgram *program = &linalgd_program;
+  int status = LINALGD_OK;
+  bool progress = true;
+  while (progress && !status) {
+    progress = false;
+    for (int32_t i = 0; i < count && !status; ++i) {
+      const LinalgdTensor *input = &program->inputs[i];
+      for (int32_t d = input->value ? -1 : 0; d < input->rank && !status; ++d)
+        status = bindSymbol(input, d, actualAt(&inputs[i]->dl_tensor, d), symbols, &progress);
+    }
+  }
+  for (int32_t i = 0; i < count && !status; ++i) {
+    const LinalgdTensor *input = &program->inputs[i];
+    for (int32_t d = input->value ? -1 : 0; d < input->rank && !status; ++d)
+      status = checkPlace(input, d, actualAt(&inputs[i]->dl_tensor, d), symbols);
+  }
+  for (int32_t i = 0; i < program->num_guards && !status; ++i) {
+    int64_t holds;
+    if (!linalgdEvaluate(program->guards[i].expression, symbols, &holds) || !holds)
+      status = linalgdError(LINALGD_INVALID_ARGUMENT,
+                            "the inputs do not satisfy %s, which the model was exported for",
+                            program->guards[i].text);
+  }
+  return status;
 }
 
 int linalgdCheckInputs(const DLManagedTensorVersioned *const *inputs, int32_t count) {
@@ -241,24 +233,8 @@ int linalgdCheckInputs(const DLManagedTensorVersioned *const *inputs, int32_t co
   int64_t *values = calloc((size_t)program->num_symbols + 1, sizeof(int64_t) + sizeof(bool));
   if (!values)
     return linalgdError(LINALGD_OUT_OF_MEMORY, "out of memory");
-  bool *known = (bool *)(values + program->num_symbols + 1);
-  int status = LINALGD_OK;
-  for (int pass = 0; pass < 2; ++pass)
-    for (int32_t i = 0; i < count && !status; ++i)
-      for (int32_t d = 0; d < program->inputs[i].rank && !status; ++d) {
-        int64_t size = inputs[i]->dl_tensor.shape[d];
-        if (pass == 1)
-          status = checkDim(&program->inputs[i], d, size, values, known);
-        else if (isSymbol(&program->inputs[i].dims[d]))
-          status = bindSymbol(&program->inputs[i], d, size, values, known);
-      }
-  for (int32_t i = 0; i < program->num_guards && !status; ++i) {
-    int64_t holds;
-    if (evaluate(program->guards[i].expression, values, known, &holds) && !holds)
-      status = linalgdError(LINALGD_INVALID_ARGUMENT,
-                            "the inputs do not satisfy %s, which the model was exported for",
-                            program->guards[i].text);
-  }
+  LinalgdSymbolValues symbols = {values, (bool *)(values + program->num_symbols + 1)};
+  int status = checkSymbols(inputs, count, &symbols);
   free(values);
   return status;
 }

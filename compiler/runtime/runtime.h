@@ -43,6 +43,17 @@ int32_t linalgdFindSlot(const char *slot);
 int linalgdHoldState(linalgd_handle *handle, int32_t slot);
 void linalgdForgetState(linalgd_handle *handle, int32_t slot);
 
+// symbols.c: the symbols that have a value.
+typedef struct {
+  int64_t *values;
+  bool *known;
+} LinalgdSymbolValues;
+// Runs a postfix program. False: a symbol of it has no value, or it divides by zero or overflows.
+bool linalgdEvaluate(const int64_t *code, const LinalgdSymbolValues *symbols, int64_t *result);
+// Gives the one symbol without a value in a linear program the value that makes it `value`, rounded
+// down. The symbol's index; -1 where there is none such.
+int64_t linalgdSolve(const int64_t *code, int64_t value, LinalgdSymbolValues *symbols);
+
 // checks.c
 int linalgdCheckCpu(void);
 int linalgdCheckWeight(const LinalgdWeight *weight, const DLManagedTensorVersioned *tensor);

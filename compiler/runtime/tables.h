@@ -6,24 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One dimension of a tensor in the signature.
+// One dimension of a tensor in the signature, or an integer.
 typedef struct {
   int64_t size; // ≥ 0: static; -1: given by `expression`, or anything where that is NULL
   const int64_t *expression; // postfix, see LINALGD_EXPR_*
   const char *text;          // as the signature writes it
 } LinalgdDim;
 
-// Postfix programs over the symbols: each word is an opcode, two of them are followed by an
-// operand.
+// Postfix programs over the symbols: each word is an opcode, those before ADD are followed by an
+// operand. A number is an integer until a real one comes into it.
 enum {
   LINALGD_EXPR_END,
   LINALGD_EXPR_CONSTANT, // value
+  LINALGD_EXPR_REAL,     // a double's bits
   LINALGD_EXPR_SYMBOL,   // index
   LINALGD_EXPR_ADD,
-  LINALGD_EXPR_SUB,
   LINALGD_EXPR_MUL,
   LINALGD_EXPR_DIV, // floor
   LINALGD_EXPR_MOD, // of the divisor's sign
+  LINALGD_EXPR_TRUE_DIV,
+  LINALGD_EXPR_POW,
   LINALGD_EXPR_MIN,
   LINALGD_EXPR_MAX,
   LINALGD_EXPR_EQ, // comparisons: 1 or 0
@@ -31,7 +33,21 @@ enum {
   LINALGD_EXPR_LT,
   LINALGD_EXPR_LE,
   LINALGD_EXPR_GT,
-  LINALGD_EXPR_GE
+  LINALGD_EXPR_GE,
+  LINALGD_EXPR_BIT_AND, // of integers only, as the shifts
+  LINALGD_EXPR_BIT_OR,
+  LINALGD_EXPR_BIT_XOR,
+  LINALGD_EXPR_SHIFT_LEFT,
+  LINALGD_EXPR_SHIFT_RIGHT,
+  LINALGD_EXPR_NOT, // of one operand from here
+  LINALGD_EXPR_ABS,
+  LINALGD_EXPR_FLOOR,
+  LINALGD_EXPR_CEIL,
+  LINALGD_EXPR_TRUNC,
+  LINALGD_EXPR_ROUND, // to even
+  LINALGD_EXPR_TO_REAL,
+  LINALGD_EXPR_SQRT,
+  LINALGD_EXPR_SELECT // of three
 };
 #define LINALGD_EXPR_MAX_STACK 32
 
@@ -42,6 +58,7 @@ typedef struct {
   bool is_state; // the model writes to it
   int32_t rank;
   const LinalgdDim *dims;
+  const LinalgdDim *value; // of an integer that symbols stand for; NULL where none does
 } LinalgdTensor;
 
 typedef struct {
@@ -50,7 +67,7 @@ typedef struct {
   int64_t max; // INT64_MAX: none
 } LinalgdSymbol;
 
-// What the sizes of the inputs must satisfy: a postfix program that gives 1.
+// What the sizes and integers of the inputs must satisfy: a postfix program that gives 1.
 typedef struct {
   const int64_t *expression;
   const char *text;

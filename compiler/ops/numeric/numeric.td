@@ -60,6 +60,10 @@ class NumberOp<string name, dag arguments, SchemaType type, string rule, string 
 // Of a size: the exponent is not negative.
 def Aten_PowIntToIntOp : NumberOp<"pow.int_to_int", (ins Int:$a, Int:$b), Int, "r.integer()",
     "math::IPowIOp::create(b, op.getA(), op.getB()).getResult()">;
+def Aten_LshiftIntOp : NumberOp<"__lshift__.int", (ins Int:$a, Int:$b), Int, "r.integer()",
+    "lowerShift<arith::ShLIOp>(b, op.getA(), op.getB())">;
+def Aten_RshiftIntOp : NumberOp<"__rshift__.int", (ins Int:$a, Int:$b), Int, "r.integer()",
+    "lowerShift<arith::ShRSIOp>(b, op.getA(), op.getB())">;
 class FloatPower<string name, SchemaType a, SchemaType b>
     : NumberOp<name, (ins a:$a, b:$b), Float, "r.floating()",
                "math::PowFOp::create(b, toFloat(b, op.getA()), toFloat(b, op.getB())).getResult()">;

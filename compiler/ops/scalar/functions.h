@@ -46,6 +46,11 @@ mlir::OpFoldResult foldNumbers(mlir::Operation *op, llvm::ArrayRef<mlir::Attribu
 
 mlir::Value lowerFloorDivide(Lowering &b, mlir::Value x, mlir::Value y);
 mlir::Value lowerModulo(Lowering &b, mlir::Value x, mlir::Value y);
+// By 63 bits at most: the processor's shift knows no more.
+template <typename ShiftOp> mlir::Value lowerShift(Lowering &b, mlir::Value x, mlir::Value count) {
+  mlir::Value most = mlir::arith::ConstantIntOp::create(b, 63, 64);
+  return ShiftOp::create(b, x, mlir::arith::MinUIOp::create(b, count, most)).getResult();
+}
 mlir::Value toFloat(Lowering &b, mlir::Value number);
 mlir::Value toInteger(Lowering &b, mlir::Value number);
 
