@@ -56,7 +56,7 @@ constexpr Function kFunctions[] = {
     {"OpaqueUnaryFn_sqrt", LINALGD_EXPR_SQRT, 1},
 };
 
-class Compiler {
+class Emitter {
 public:
   std::optional<std::vector<int64_t>> run(const Expression &expression) {
     if (!emit(expression))
@@ -126,7 +126,7 @@ std::optional<std::vector<int64_t>> compileExpression(const std::string &text,
     return std::nullopt;
   };
   auto parsed = parseExpression(text, resolve);
-  return parsed.ok() ? Compiler().run(**parsed) : std::nullopt;
+  return parsed.ok() ? Emitter().run(**parsed) : std::nullopt;
 }
 
 } // namespace linalgd

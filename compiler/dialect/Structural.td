@@ -137,21 +137,10 @@ def Torch_BindSymbolicShapeOp : StructuralOp<"bind_symbolic_shape"> {
     "$operand `,` `[` $shape_symbols `]` `,` $shape_expressions attr-dict `:` qualified(type($operand))";
 }
 def Torch_OperatorOp : StructuralOp<"operator"> {
-  let summary = "A PyTorch op that linalgd gives no behaviour; a higher-order one has its sub-graphs as regions.";
+  let summary = "A PyTorch op that linalgd gives no behaviour.";
   let arguments = (ins StrAttr:$name, Variadic<AnyType>:$operands);
   let results = (outs Variadic<AnyType>:$results);
-  let regions = (region VariadicRegion<AnyRegion>:$subgraphs);
-  let assemblyFormat =
-    "$name `(` $operands `)` attr-dict `:` functional-type(operands, results) $subgraphs";
-  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results, "::llvm::StringRef":$name,
-                                 "::mlir::ValueRange":$operands),
-                            [{ build($_builder, $_state, results, name, operands, 0); }]>];
-}
-def Torch_OperatorTerminatorOp
-    : StructuralOp<"operator_terminator", [Terminator, HasParent<"OperatorOp">]> {
-  let summary = "The end of a sub-graph of torch.operator, and what that gives.";
-  let arguments = (ins Variadic<AnyType>:$operands);
-  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+  let assemblyFormat = "$name `(` $operands `)` attr-dict `:` functional-type(operands, results)";
 }
 
 #endif

@@ -1,5 +1,6 @@
 // What an operator is given, as torch.constant.*, lists and values, by its schema where it has one.
 #include "compiler/import/graph_importer.h"
+#include "compiler/ops/container/container.h"
 
 #include "llvm/ADT/StringSwitch.h"
 
@@ -82,6 +83,8 @@ Value GraphImporter::numberAsTensor(const Argument &number, const Node &node) {
     if (const ValueId *value = input.argument.asValue(); value && !dtype)
       if (auto tensor = dyn_cast<torch::BaseTensorType>(valueOf(*value).getType()))
         dtype = tensor.getDtype();
+  if (const auto *value = std::get_if<std::complex<double>>(&number.value))
+    return complexAsTensor(*value, dtype);
   const auto *real = std::get_if<double>(&number.value);
   const auto *integer = std::get_if<int64_t>(&number.value);
   bool fits = dtype && (torch::isFloatDtype(dtype) || (!real && torch::isIntDtype(dtype)) ||
@@ -99,6 +102,20 @@ Value GraphImporter::numberAsTensor(const Argument &number, const Node &node) {
   return torch::TensorLiteralOp::create(
       b_, torch::NonValueTensorType::get(context_, true, ArrayRef<int64_t>(), dtype),
       DenseElementsAttr::get(type, element));
+}
+
+// The same of a complex number: it takes the precision of a float or complex dtype.
+Value GraphImporter::complexAsTensor(std::complex<double> number, mlir::Type dtype) {
+  auto known = dyn_cast_if_present<ComplexType>(dtype);
+  mlir::Type element = known                                              ? known.getElementType()
+                       : isa_and_present<Float64Type, Float16Type>(dtype) ? dtype
+                                                                          : b_.getF32Type();
+  auto complex = ComplexType::get(element);
+  auto part = [&](double value) { return FloatAttr::get(element, value); };
+  std::complex<APFloat> value(part(number.real()).getValue(), part(number.imag()).getValue());
+  return torch::TensorLiteralOp::create(
+      b_, torch::NonValueTensorType::get(context_, true, ArrayRef<int64_t>(), complex),
+      DenseElementsAttr::get(RankedTensorType::get({}, complex), value));
 }
 
 std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
@@ -129,7 +146,9 @@ std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
                              << "'";
       return std::nullopt;
     }
-    bool isWrapped = value && arg.kind == ArgKind::Tensor && !arg.isList && isNumber(*value);
+    bool isWrapped =
+        value && arg.kind == ArgKind::Tensor && !arg.isList &&
+        (isNumber(*value) || std::holds_alternative<std::complex<double>>(value->value));
     Value operand = isWrapped ? numberAsTensor(*value, node)
                     : value   ? argument(*value, arg)
                               : defaultOf(arg);
@@ -263,7 +282,7 @@ Value GraphImporter::untypedDict(const ArgumentDict &entries) {
     for (Value &value : values)
       value = torch::DerefineOp::create(b_, any, value);
   return torch::DictConstructOp::create(
-      b_, torch::DictType::get(b_.getType<torch::StringType>(), type), keys, values);
+      b_, torch::DictType::get(context_, b_.getType<torch::StringType>(), type), keys, values);
 }
 
 // A default as PyTorch prints it in a schema; null where it cannot be read.

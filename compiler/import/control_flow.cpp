@@ -1,4 +1,4 @@
-// Nodes with blocks of their own: torch.prim.If, torch.prim.Loop and, as torch.operator, all others.
+// Nodes with blocks of their own: torch.prim.If and torch.prim.Loop.
 //
 // prim.If takes a condition and two blocks; prim.Loop the largest number of rounds, the condition
 // of the first one, the block, and the values carried. The block's first input is the round's
@@ -59,8 +59,9 @@ const GraphBlock *GraphImporter::blockOf(const Node &node, size_t input) {
   return block ? &graph_.block(*block) : nullptr;
 }
 
-// Imports what a block takes and does into an empty region and leaves the builder at its end.
-LogicalResult GraphImporter::importBody(const GraphBlock &block, Region &region) {
+// Imports a block into an empty region and leaves the builder at its end.
+LogicalResult GraphImporter::importBlock(const GraphBlock &block, Region &region,
+                                         SmallVectorImpl<Value> &results, TypeRange types) {
   Block &body = region.emplaceBlock();
   for (ValueId input : block.inputs)
     values_[input] =
@@ -70,48 +71,14 @@ LogicalResult GraphImporter::importBody(const GraphBlock &block, Region &region)
   if (failed(importNodes(block)))
     return failure();
   b_.setLoc(location);
-  return success();
-}
-
-// The same, with what the block gives back, of the types given.
-LogicalResult GraphImporter::importBlock(const GraphBlock &block, Region &region,
-                                         SmallVectorImpl<Value> &results, TypeRange types) {
-  if (failed(importBody(block, region)))
-    return failure();
   if (block.outputs.size() != types.size())
-    return emitError(b_.getLoc()) << "a block of '" << region.getParentOp()->getName()
-                                  << "' gives back " << block.outputs.size() << " values, not "
-                                  << types.size();
+    return emitError(location) << "a block of '" << region.getParentOp()->getName()
+                               << "' gives back " << block.outputs.size() << " values, not "
+                               << types.size();
   for (auto [output, type] : llvm::zip_equal(block.outputs, types))
     if (!results.emplace_back(typedArgument(output, type)))
       return failure();
   return success();
-}
-
-// Any other op with blocks.
-LogicalResult GraphImporter::importHigherOrder(const Node &node, ArrayRef<BlockId> blocks) {
-  SmallVector<Value> operands;
-  for (const NamedArgument &input : node.inputs)
-    if (!std::holds_alternative<BlockId>(input.argument.value) &&
-        !operands.emplace_back(untypedArgument(input.argument)))
-      return failure();
-  SmallVector<mlir::Type> types;
-  for (const Argument &output : node.outputs)
-    types.push_back(resultType(output));
-  auto op = torch::OperatorOp::create(b_, types, b_.getStringAttr("torch." + node.target),
-                                      operands, blocks.size());
-  for (auto [id, region] : llvm::zip_equal(blocks, op.getSubgraphs())) {
-    OpBuilder::InsertionGuard guard(b_);
-    SmallVector<Value> results;
-    const GraphBlock &block = graph_.block(id);
-    if (failed(importBody(block, region)))
-      return failure();
-    for (const Argument &output : block.outputs)
-      if (!results.emplace_back(untypedArgument(output)))
-        return failure();
-    torch::OperatorTerminatorOp::create(b_, results);
-  }
-  return bindResults(node, op);
 }
 
 LogicalResult GraphImporter::importIf(const Node &node) {

@@ -195,7 +195,8 @@ LogicalResult GraphImporter::importNode(const Node &node) {
   for (const NamedArgument &input : node.inputs)
     collectBlocks(input.argument, blocks);
   if (!blocks.empty())
-    return importHigherOrder(node, blocks);
+    return emitError(b_.getLoc()) << "unsupported op 'torch." << node.target
+                                  << "': control flow cannot be compiled yet";
   const torch::OpSchema *schema = schemaFor(node);
   auto operands = arguments(node, schema);
   if (!operands)

@@ -75,8 +75,6 @@ private:
   // control_flow.cpp
   llvm::LogicalResult importIf(const Node &node);
   llvm::LogicalResult importLoop(const Node &node);
-  llvm::LogicalResult importHigherOrder(const Node &node, llvm::ArrayRef<BlockId> blocks);
-  llvm::LogicalResult importBody(const GraphBlock &block, mlir::Region &region);
   llvm::LogicalResult importBlock(const GraphBlock &block, mlir::Region &region,
                                   llvm::SmallVectorImpl<mlir::Value> &results,
                                   mlir::TypeRange types);
@@ -86,6 +84,7 @@ private:
   // arguments.cpp: null after an error.
   const torch::OpSchema *schemaFor(const Node &node);
   mlir::Value numberAsTensor(const Argument &number, const Node &node);
+  mlir::Value complexAsTensor(std::complex<double> number, mlir::Type dtype);
   std::optional<llvm::SmallVector<mlir::Value>> arguments(const Node &node,
                                                           const torch::OpSchema *schema);
   mlir::Value argument(const Argument &argument, const torch::ArgSchema &schema);

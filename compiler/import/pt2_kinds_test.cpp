@@ -252,6 +252,10 @@ TEST(Pt2Kinds, ReadsGuards) {
         "L['x'].size()[0] >= 0",
         "L['x'].stride()[0] == 4",
         "not L['x'].size()[0]",
+        "L['x'].size()[0] % 4 == 1 or L['x'].size()[0] > 8 and L['x'].size()[1] == 4",
+        "math.trunc(L['x'].size()[0] / 3) == 2",
+        "L['x'].size()[0] >= 0 and L['x'].size()[0] >= 0",
+        "L['x'].data.size()[0] == 1",
     };
   });
   ASSERT_TRUE(model.ok()) << model.status();
@@ -262,7 +266,11 @@ TEST(Pt2Kinds, ReadsGuards) {
                guard.expression ? printExpression(*guard.expression, model->graph.symbols) : "?"));
   EXPECT_THAT(guards, ElementsAre("(x.shape[0] % 2) == 0 | s0%2 == 0",
                                   "(5*x.shape[0]) != (1 + x.shape[1]) | 5*s0 != 1 + 4",
-                                  "L['x'].stride()[0] == 4 | ?", "not x.shape[0] | ?"));
+                                  "L['x'].stride()[0] == 4 | ?", "not x.shape[0] | Not(s0)",
+                                  "x.shape[0] % 4 == 1 or x.shape[0] > 8 and x.shape[1] == 4 | "
+                                  "s0%4 == 1 or s0 > 8 and 4 == 4",
+                                  "math.trunc(x.shape[0] / 3) == 2 | TruncToInt(s0/3) == 2",
+                                  "L['x'].data.size()[0] == 1 | ?"));
 }
 
 } // namespace

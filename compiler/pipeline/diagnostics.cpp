@@ -41,8 +41,11 @@ Diagnostic convert(mlir::Diagnostic &diagnostic) {
   StringRef message = result.message;
   if (message.starts_with("unsupported op ") || message.starts_with("cannot lower ")) {
     result.code = kUnsupportedOp;
-    result.hint = "keep_ops passes an op through to the output; otherwise write the model without "
-                  "it, or add it to linalgd (docs/adding-an-op.md)";
+    result.hint = message.contains("_functorch.predispatch")
+                      ? "this is a part of torch.vmap: take it apart with "
+                        "program.run_decompositions({}) before the program is saved"
+                      : "keep_ops passes an op through to the output; otherwise write the model "
+                        "without it, or add it to linalgd (docs/adding-an-op.md)";
   }
   return result;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim, export
 
 import linalgd
+from daemon import binary
 
 
 class Norms(nn.Module):
@@ -108,6 +110,27 @@ def test_key_value_cache(client: linalgd.Client, tmp_path: Path) -> None:
         other.bind(name, value)
     token = torch.tensor([[first[4]]])
     assert int(other(token, torch.tensor([5])).argmax()) == first[5]
+
+
+def test_state_through_cpp(client: linalgd.Client, tmp_path: Path) -> None:
+    """Each step in a process of its own, which goes on where the last one was."""
+    torch.manual_seed(0)
+    model = Cached()
+    example = (torch.tensor([[3]]), torch.tensor([0]))
+    program = client.submit(model, example, emit="executable").result().save(tmp_path / "model.so")
+    expected = generate(model, 5)
+    (tmp_path / "state").mkdir()
+    token = 7
+    for position, wanted in enumerate(expected):
+        files = [tmp_path / name for name in ("tokens.npy", "positions.npy", "logits.npy")]
+        np.save(files[0], np.array([[token]]))
+        np.save(files[1], np.array([position]))
+        subprocess.run([binary("linalgd-step"), program, tmp_path / "state", *files], check=True, timeout=60)
+        token = int(np.load(files[2]).argmax())
+        assert token == wanted
+    for name in ("keys0", "keys1", "values0", "values1"):
+        saved = torch.from_numpy(np.load(tmp_path / "state" / f"{name}.npy"))
+        torch.testing.assert_close(saved[:, :, :5], model.get_buffer(name)[:, :, :5])
 
 
 class Large(nn.Module):

@@ -42,6 +42,14 @@ _HINTS = (
         'inputs made with device="meta"',
     ),
 )
+_SAVE_HINTS = (
+    ("flex_attention", "use torch.nn.functional.scaled_dot_product_attention, with a mask"),
+    ("while_loop", "carry tensors: torch.tensor(0) in the place of 0"),
+)
+_SAVE_HINT = (
+    "PyTorch's archives have no form for this part of the graph; program.run_decompositions() may "
+    "take it apart"
+)
 _EXPORT_HINT = (
     "torch.export traces the whole model with the given args; see what it says above. Export it "
     "with torch.export.export(..., strict=...) yourself and pass the ExportedProgram, or compile "
@@ -91,7 +99,7 @@ def source_of(
         model = _export(torch, model, args, kwargs, dynamic_shapes)
     else:
         raise _unknown_model(model)
-    return _saved(lambda file: torch.export.save(model, file)), []
+    return _saved(lambda file: _save(torch, _without_vmap(model), file)), []
 
 
 def _unknown_model(model: Any) -> InputError:
@@ -147,21 +155,47 @@ def _export(
     try:
         program = torch.export.export(module, args, dict(kwargs), dynamic_shapes=dynamic_shapes)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        diagnostic = Diagnostic(
-            severity="error",
-            code="capture-failed",
-            message=text,
-            location=_user_line(text),
-            hint=next((hint for pattern, hint in _HINTS if re.search(pattern, text)), _EXPORT_HINT),
-        )
-        raise CaptureError(
-            f"PyTorch cannot export {_name(model)}", code="INVALID_ARGUMENT", diagnostics=[diagnostic]
-        ) from error
+        raise _capture_error("export", _name(model), error, _HINTS, _EXPORT_HINT) from error
     for name, value in _small_buffers(torch, module):
         if name in program.constants:
             program.constants[name] = value
     return program
+
+
+def _without_vmap(program: Any) -> Any:
+    """The program with torch.vmap taken apart, whose graph only says where it begins and ends."""
+    calls = (node.target for node in program.graph.nodes if node.op == "call_function")
+    if any(getattr(call, "__module__", "") == "torch._functorch.predispatch" for call in calls):
+        return program.run_decompositions({})
+    return program
+
+
+def _save(torch: Any, program: Any, file: IO[bytes]) -> None:
+    from torch._export.serde import serialize
+
+    # PyTorch exports these functions of sizes, but its archives list math.trunc alone.
+    missing = {math.floor, math.ceil} - serialize._SYM_OPS
+    serialize._SYM_OPS.update(missing)
+    try:
+        torch.export.save(program, file)
+    except Exception as error:
+        raise _capture_error("save", "the program", error, _SAVE_HINTS, _SAVE_HINT) from error
+    finally:
+        serialize._SYM_OPS.difference_update(missing)
+
+
+def _capture_error(
+    action: str, name: str, error: Exception, hints: tuple[tuple[str, str], ...], otherwise: str
+) -> CaptureError:
+    text = f"{type(error).__name__}: {error}"
+    diagnostic = Diagnostic(
+        severity="error",
+        code="capture-failed",
+        message=text,
+        location=_user_line(text),
+        hint=next((hint for pattern, hint in hints if re.search(pattern, text)), otherwise),
+    )
+    return CaptureError(f"PyTorch cannot {action} {name}", code="INVALID_ARGUMENT", diagnostics=[diagnostic])
 
 
 def _name(model: Any) -> str:

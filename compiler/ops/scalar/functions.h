@@ -14,6 +14,8 @@ namespace linalgd::torch {
 // Python's // and %; 0 is returned for a zero divisor only after the caller has refused it.
 int64_t floorDivide(int64_t a, int64_t b);
 int64_t pythonModulo(int64_t a, int64_t b);
+double floorDivide(double a, double b);
+double pythonModulo(double a, double b);
 
 std::optional<double> constantNumber(mlir::Attribute attribute);
 mlir::Attribute numberAttr(mlir::Operation *op, int64_t value);

@@ -16,6 +16,11 @@ int64_t pythonModulo(int64_t a, int64_t b) {
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 int64_t floorDivide(int64_t a, int64_t b) { return (a - pythonModulo(a, b)) / b; }
+double pythonModulo(double a, double b) {
+  double rest = std::fmod(a, b);
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+double floorDivide(double a, double b) { return std::floor(a / b); }
 
 std::optional<double> constantNumber(Attribute attribute) {
   if (auto real = dyn_cast_if_present<FloatAttr>(attribute))
@@ -71,18 +76,18 @@ OpFoldResult MinIntOp::fold(FoldAdaptor op) {
 
 //===-- lowering ------------------------------------------------------------------------------===//
 
-using Compute = Value (*)(ScalarBuilder &, Value, Value);
-static Value divideInts(Lowering &b, Compute compute, Value x, Value y) {
-  ScalarBuilder s(b.getLoc(), b, IntegerType::get(b.getContext(), 64, IntegerType::Signed));
-  return compute(s, x, y);
-}
-Value lowerFloorDivide(Lowering &b, Value x, Value y) { return divideInts(b, floorDiv, x, y); }
-Value lowerModulo(Lowering &b, Value x, Value y) { return divideInts(b, remainder, x, y); }
-
 static Type numberDtype(Value number) {
   Type type = number.getType();
   return type.isInteger(64) ? IntegerType::get(type.getContext(), 64, IntegerType::Signed) : type;
 }
+using Compute = Value (*)(ScalarBuilder &, Value, Value);
+static Value divide(Lowering &b, Compute compute, Value x, Value y) {
+  ScalarBuilder s(b.getLoc(), b, numberDtype(x));
+  return compute(s, x, y);
+}
+Value lowerFloorDivide(Lowering &b, Value x, Value y) { return divide(b, floorDiv, x, y); }
+Value lowerModulo(Lowering &b, Value x, Value y) { return divide(b, remainder, x, y); }
+
 Value toFloat(Lowering &b, Value number) {
   return convertScalar(b, number, numberDtype(number), b.getF64Type());
 }

@@ -55,6 +55,12 @@ def Aten_AddIntFloatOp : FloatBinary<"add.int_float", Int, Float, "a + b", "AddF
 def Aten_AddFloatIntOp : FloatBinary<"add.float_int", Float, Int, "a + b", "AddFOp">;
 def Aten_MulIntFloatOp : FloatBinary<"mul.int_float", Int, Float, "a * b", "MulFOp">;
 def Aten_MulFloatIntOp : FloatBinary<"mul.float_int", Float, Int, "a * b", "MulFOp">;
+class FloatDivision<string name, string function, string body>
+    : FoldedScalarOp<name, (ins Float:$a, Float:$b), Float, "r.floating()",
+                     "[](double a, double b) { return " # function # "(a, b); }",
+                     body # "(b, op.getA(), op.getB())">;
+def Aten_FloordivFloatOp : FloatDivision<"floordiv.float", "floorDivide", "lowerFloorDivide">;
+def Aten_RemainderFloatOp : FloatDivision<"remainder.float", "pythonModulo", "lowerModulo">;
 def Aten_NegFloatOp : FoldedScalarOp<"neg.float", (ins Float:$a), Float, "r.floating()",
     "[](double a, double) { return -a; }",
     "arith::NegFOp::create(b, op.getA()).getResult()">;

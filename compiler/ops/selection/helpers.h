@@ -8,6 +8,7 @@ namespace linalgd::torch {
 llvm::LogicalResult inferNonzero(Inference &r, mlir::Value self);
 llvm::LogicalResult inferUnique(Inference &r, mlir::Value self, mlir::Value inverse,
                                 mlir::Value counts);
+llvm::LogicalResult inferUniqueSlices(Inference &r, mlir::Value self, mlir::Value dim);
 
 // The places where a mask is true, in order: for each of its dimensions a tensor (i64) of their
 // positions in it. `dtype` is the mask's.

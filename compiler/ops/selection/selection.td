@@ -32,13 +32,22 @@ def Aten_RepeatInterleaveSelfTensorOp : Select<"repeat_interleave.self_Tensor",
     (ins Tensor:$self, Tensor:$repeats, Default<Opt<Int>, "None">:$dim,
          Kw<Opt<SymInt>, "None">:$output_size), Decomposes>;
 
-class Unique<string name, dag arguments>
+class Unique<string name, dag arguments, string rule = "">
     : AtenOp<name, arguments, (outs Tensor:$values, Tensor:$inverse, Tensor:$counts), [Decomposes]> {
-  let infer = "inferUnique(r, op.getSelf(), op.getReturnInverse(), op.getReturnCounts())";
+  let infer = rule;
 }
 def Aten_Unique2Op : Unique<"_unique2",
     (ins Tensor:$self, Default<Bool, "True">:$sorted, Default<Bool, "False">:$return_inverse,
-         Default<Bool, "False">:$return_counts)>;
+         Default<Bool, "False">:$return_counts),
+    "inferUnique(r, op.getSelf(), op.getReturnInverse(), op.getReturnCounts())">;
+def Aten_UniqueDimOp : Unique<"unique_dim",
+    (ins Tensor:$self, Int:$dim, Default<Bool, "True">:$sorted,
+         Default<Bool, "False">:$return_inverse, Default<Bool, "False">:$return_counts),
+    "inferUniqueSlices(r, op.getSelf(), op.getDim())">;
+def Aten_UniqueDimConsecutiveOp : Unique<"unique_dim_consecutive",
+    (ins Tensor:$self, Int:$dim, Default<Bool, "False">:$return_inverse,
+         Default<Bool, "False">:$return_counts),
+    "inferUniqueSlices(r, op.getSelf(), op.getDim())">;
 def Aten_UniqueConsecutiveOp : Unique<"unique_consecutive",
     (ins Tensor:$self, Default<Bool, "False">:$return_inverse,
          Default<Bool, "False">:$return_counts, Default<Opt<Int>, "None">:$dim)>;
