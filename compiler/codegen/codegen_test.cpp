@@ -96,6 +96,18 @@ public:
     return result;
   }
 
+  // The first number of a buffer that the model writes, where that is.
+  float *state(const char *slot) {
+    DLManagedTensorVersioned *tensor = nullptr;
+    EXPECT_EQ(symbol<decltype(linalgd_state)>("linalgd_state")(handle_, slot, &tensor), LINALGD_OK)
+        << lastError();
+    auto *data = tensor ? static_cast<float *>(tensor->dl_tensor.data) : nullptr;
+    if (tensor && tensor->deleter)
+      tensor->deleter(tensor);
+    return data;
+  }
+  void reset() { symbol<decltype(linalgd_reset)>("linalgd_reset")(handle_); }
+
 private:
   UniqueFd library_;
   void *module_ = nullptr;
@@ -114,8 +126,10 @@ protected:
   }
 
   absl::StatusOr<UniqueFd> compile(const std::string &text, const std::string &target,
-                                   const std::vector<WeightSource> &weights = {}) {
+                                   const std::vector<WeightSource> &weights = {},
+                                   const std::string &signature = "") {
     CodegenOptions options;
+    options.signature = signature;
     options.target = *resolveTarget(target);
     options.producer = "test";
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context_);
@@ -127,8 +141,9 @@ protected:
   }
 
   std::unique_ptr<Program> load(const std::string &text, const std::string &target = "",
-                                const std::vector<WeightSource> &weights = {}) {
-    absl::StatusOr<UniqueFd> library = compile(text, target, weights);
+                                const std::vector<WeightSource> &weights = {},
+                                const std::string &signature = "") {
+    absl::StatusOr<UniqueFd> library = compile(text, target, weights, signature);
     EXPECT_TRUE(library.ok()) << library.status();
     return library.ok() ? std::make_unique<Program>(*std::move(library)) : nullptr;
   }
@@ -316,6 +331,122 @@ TEST_F(Codegen, RefusesInputsThatDoNotFit) {
   ASSERT_TRUE(fixed);
   fixed->call({counting({5})}, LINALGD_INVALID_ARGUMENT);
   EXPECT_THAT(fixed->lastError(), HasSubstr("5"));
+}
+
+// total += x, and the new total.
+constexpr const char *kAccumulator = R"(
+  func.func @main(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
+    %total = arith.constant dense_resource<total> : tensor<1xf32>
+    %sum = arith.addf %total, %x : tensor<1xf32>
+    return %sum, %sum : tensor<1xf32>, tensor<1xf32>
+  })";
+
+TEST_F(Codegen, KeepsState) {
+  const float data[] = {10};
+  WeightSource weight{
+      .slot = "total", .size = sizeof data, .data = reinterpret_cast<const char *>(data)};
+  auto program = load(kAccumulator, "", {weight}, R"({"entry": "main",
+    "inputs": [{"name": "x", "kind": "tensor", "dtype": "float32", "shape": [1]}],
+    "outputs": [{"kind": "tensor", "dtype": "float32", "shape": [1]}],
+    "state": [{"slot": "total", "input": null, "dtype": "float32", "shape": [1]}],
+    "slots": [{"slot": "total", "dtype": "float32", "shape": [1]}]})");
+  ASSERT_TRUE(program);
+  EXPECT_THAT(program->call({{{1}, {1}}}).values, ElementsAre(11));
+  EXPECT_THAT(program->call({{{1}, {2}}}).values, ElementsAre(13));
+  float *total = program->state("total");
+  ASSERT_NE(total, nullptr);
+  EXPECT_EQ(*total, 13);
+  *total = 100; // in place
+  EXPECT_THAT(program->call({{{1}, {1}}}).values, ElementsAre(101));
+  EXPECT_EQ(*total, 101);
+  program->reset();
+  EXPECT_THAT(program->call({{{1}, {1}}}).values, ElementsAre(11));
+}
+
+constexpr const char *kCopy = R"(
+  func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+    return %x : tensor<?xf32>
+  })";
+
+std::string signatureOfCopy(const std::string &sizeOfY, const std::vector<std::string> &guards) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const std::string &guard : guards)
+    list.push_back({{"text", guard}, {"expression", guard}});
+  nlohmann::json tensor = {{"kind", "tensor"}, {"dtype", "float32"}, {"shape", {"s0"}}};
+  nlohmann::json x = tensor, y = tensor;
+  x["name"] = "x";
+  y["name"] = "y";
+  y["shape"] = {sizeOfY};
+  return nlohmann::json({{"entry", "main"},
+                         {"inputs", {x, y}},
+                         {"outputs", {tensor}},
+                         {"symbols", {{"s0", {{"min", 2}, {"max", 9}}}, {"s1", {{"min", 2}}}}},
+                         {"guards", list}})
+      .dump();
+}
+
+// Of sizes 6 and 4, with Python's meaning.
+TEST_F(Codegen, ChecksConditions) {
+  const std::vector<std::string> conditions = {
+      "s0 + 1 == 7",
+      "2*s0 - s1 == 8",
+      "s0 % 4 == 2",
+      "-s0 % 4 == 2",
+      "-s0//4 == -2",
+      "s0**2 == 36",
+      "s0**-1 < 0.2",
+      "s0/s1 == 1.5",
+      "s0/4*2 == 3",
+      "Max(s0, s1, 5) == 6",
+      "min(s0, s1, 5) == 4",
+      "s0 == 5 or s1 == 4",
+      "not (s0 == 6 and s1 == 5)",
+      "s0 & 3 == 2",
+      "s0 | 1 == 7",
+      "s0 ^ 5 == 3",
+      "s0 << 2 == 24",
+      "s0 >> 1 == 3",
+      "math.trunc(s0 / 4) == 1",
+      "math.ceil(s0 / 4) == 2",
+      "math.floor(-s0 / 4) == -2",
+      "round(s0 / 4) == 2",
+      "abs(s1 - s0) == 2",
+      "torch._sym_sqrt(torch.sym_float(s1)) == 2.0",
+      "(s0 if s0 > s1 else s1) == 6",
+      "s0 < math.inf",
+      "s0 != s1",
+  };
+  auto program = load(kCopy, "", {}, signatureOfCopy("s1", conditions));
+  ASSERT_TRUE(program);
+  EXPECT_EQ(program->call({counting({6}), counting({4})}).values.size(), 6u);
+  program->call({counting({6}), counting({6})}, LINALGD_INVALID_ARGUMENT);
+  EXPECT_THAT(program->lastError(), HasSubstr("do not satisfy 2*s0 - s1 == 8"));
+  for (const char *condition : {"s0 // (s1 - 4) == 0", "s0**s0**s0 > 0"}) {
+    auto undefined = load(kCopy, "", {}, signatureOfCopy("s1", {condition}));
+    ASSERT_TRUE(undefined);
+    undefined->call({counting({6}), counting({4})}, LINALGD_INVALID_ARGUMENT);
+    EXPECT_THAT(undefined->lastError(), HasSubstr("do not satisfy"));
+  }
+  absl::StatusOr<UniqueFd> unknown =
+      compile(kCopy, "", {}, signatureOfCopy("s1", {"OpaqueUnaryFn_sin(s0) > 0"}));
+  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("cannot check that"));
+}
+
+TEST_F(Codegen, SolvesForSymbols) {
+  auto program = load(kCopy, "", {}, signatureOfCopy("3*s1 + 1", {"s1 < 5"}));
+  ASSERT_TRUE(program);
+  program->call({counting({6}), counting({7})});
+  program->call({counting({6}), counting({8})}, LINALGD_INVALID_ARGUMENT);
+  EXPECT_THAT(program->lastError(),
+              HasSubstr("dimension 0 of input 'y' must be 3*s1 + 1 = 7, not 8"));
+  program->call({counting({6}), counting({4})}, LINALGD_INVALID_ARGUMENT);
+  EXPECT_THAT(program->lastError(), HasSubstr("dimension 0 of input 'y' is 3*s1 + 1, where s1 must "
+                                              "be at least 2, not 1"));
+  program->call({counting({6}), counting({16})}, LINALGD_INVALID_ARGUMENT);
+  EXPECT_THAT(program->lastError(), HasSubstr("do not satisfy s1 < 5"));
+  program->call({counting({10}), counting({7})}, LINALGD_INVALID_ARGUMENT);
+  EXPECT_THAT(program->lastError(),
+              HasSubstr("dimension 0 of input 'x' (s0) must be at most 9, not 10"));
 }
 
 TEST_F(Codegen, NamesTheFunctionThatIsMissing) {

@@ -79,7 +79,8 @@ void readPayload(const ModelFiles &files, std::string_view directory, const Json
   payload.allowOnly({"path_name", "is_param", "use_pickle", "tensor_meta"});
   std::string_view path = payload["path_name"].string();
   if (payload["use_pickle"].boolean())
-    return payload.unsupported("this weight is a pickled Python object");
+    return payload.unsupported("this weight is a pickled Python object; "
+                               "program.run_decompositions({}) takes tensor subclasses apart");
   JsonPlace metaPlace = payload["tensor_meta"];
   Pt2TensorMeta meta = readMeta(metaPlace);
   if (payload.failed())

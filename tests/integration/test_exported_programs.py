@@ -17,7 +17,9 @@ from torch._higher_order_ops.out_dtype import out_dtype
 from torch._higher_order_ops.print import print as torch_print
 from torch._higher_order_ops.strict_mode import strict_mode
 from torch.compiler import nested_compile_region
-from torch.export import Dim, ExportedProgram, export
+from torch.export import Dim, ExportedProgram, draft_export, export
+from torch.export.experimental import _export_forward_backward
+from torch.testing._internal.two_tensor import TwoTensor
 
 import linalgd
 from models.comparison import assert_like_eager
@@ -404,6 +406,59 @@ def test_parts_of_vmap_are_explained(client: linalgd.Client, tmp_path: Path) -> 
     torch.export.save(program, tmp_path / "model.pt2")
     with pytest.raises(linalgd.CompileError, match=r"run_decompositions\(\{\}\)"):
         client.compile(tmp_path / "model.pt2")
+
+
+class OfTwo(nn.Module):
+    """Its weight is a tensor subclass, of two tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(TwoTensor(f(4, 3), f(4, 3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight
+
+
+def test_tensor_subclasses(client: linalgd.Client, tmp_path: Path) -> None:
+    model, x = OfTwo(), f(2, 4)
+    program = export(model, (x,))
+    with torch.no_grad():
+        torch.testing.assert_close(client.compile(program)(x), model(x).a)
+    torch.export.save(program, tmp_path / "model.pt2")
+    with pytest.raises(linalgd.CompileError, match=r"pickled Python object; program.run_decompositions"):
+        client.compile(tmp_path / "model.pt2")
+
+
+class Loss(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).square().sum()
+
+
+def test_forward_and_backward(client: linalgd.Client) -> None:
+    model, x = Loss(), f(5, 4)
+    compiled = client.compile(_export_forward_backward(export(model, (x,))))
+    loss, *gradients = compiled(x)
+    expected = model(x)
+    expected.backward()
+    torch.testing.assert_close(loss, expected.detach())
+    for found, parameter in zip(gradients, model.parameters(), strict=True):
+        torch.testing.assert_close(found, parameter.grad)
+
+
+class Counted(nn.Module):
+    def forward(self, x: Tensor, count: Tensor) -> Tensor:
+        n = count.item()
+        return x[:n].sum(0) + n
+
+
+def test_draft_export(client: linalgd.Client) -> None:
+    model, x = Counted(), f(5, 4)
+    compiled = client.compile(draft_export(model, (x, torch.tensor(3))))
+    assert_like_eager(compiled(x, torch.tensor(2)), model(x, torch.tensor(2)))
 
 
 def test_what_cannot_be_saved(client: linalgd.Client) -> None:

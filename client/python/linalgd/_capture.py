@@ -99,7 +99,7 @@ def source_of(
         model = _export(torch, model, args, kwargs, dynamic_shapes)
     else:
         raise _unknown_model(model)
-    return _saved(lambda file: _save(torch, _without_vmap(model), file)), []
+    return _saved(lambda file: _save(torch, _taken_apart(torch, model), file)), []
 
 
 def _unknown_model(model: Any) -> InputError:
@@ -162,10 +162,17 @@ def _export(
     return program
 
 
-def _without_vmap(program: Any) -> Any:
-    """The program with torch.vmap taken apart, whose graph only says where it begins and ends."""
+def _taken_apart(torch: Any, program: Any) -> Any:
+    """The program without what only Python can run.
+
+    That is vmap, of which a graph says where it begins and ends, and weights that are tensor
+    subclasses; PyTorch can take both apart.
+    """
     calls = (node.target for node in program.graph.nodes if node.op == "call_function")
-    if any(getattr(call, "__module__", "") == "torch._functorch.predispatch" for call in calls):
+    is_subclass = torch.utils._python_dispatch.is_traceable_wrapper_subclass
+    if any(getattr(call, "__module__", "") == "torch._functorch.predispatch" for call in calls) or any(
+        is_subclass(tensor) for tensor in program.state_dict.values()
+    ):
         return program.run_decompositions({})
     return program
 
