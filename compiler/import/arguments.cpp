@@ -222,6 +222,14 @@ Value GraphImporter::element(const Argument &argument, ArgKind kind) {
                ? Value(torch::ConstantBoolOp::create(b_, *value))
                : Value();
   }
+  // The dialect has no complex constant.
+  if (const auto *value = std::get_if<std::complex<double>>(&argument.value))
+    return kind == ArgKind::Scalar
+               ? torch::OperatorOp::create(b_, b_.getType<torch::NumberType>(),
+                                           "torch.aten.Complex.float_float",
+                                           ValueRange{real(value->real()), real(value->imag())})
+                     .getResult(0)
+               : Value();
   if (const auto *value = std::get_if<std::string>(&argument.value))
     return kind == ArgKind::Str ? Value(torch::ConstantStrOp::create(b_, *value)) : Value();
   if (const auto *value = std::get_if<DType>(&argument.value))
