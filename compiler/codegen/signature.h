@@ -23,8 +23,8 @@ struct TensorSpec {
   uint8_t code = 0; // DLPack's
   uint8_t bits = 0;
   std::vector<Dim> dims;
-  std::optional<Dim> value; // of an integer that symbols stand for
-  bool isState = false;     // an input or slot that the model writes to
+  std::optional<Dim> value = std::nullopt; // of an integer that symbols stand for
+  bool isState = false;                    // an input or slot that the model writes to
 };
 
 struct Symbol {

@@ -263,6 +263,8 @@ void Pt2GraphReader::readNode(const JsonPlace &place, Scope &scope) {
                               "torch.autocast; export the model with strict=False");
   if (node.target == "torch.sym_ite")
     return expandSelection(graph_, scope.block, std::move(node));
+  if (isCopyOfView(node.target))
+    return expandCopy(graph_, scope.block, std::move(node));
   graph_.block(scope.block).nodes.push_back(std::move(node));
 }
 

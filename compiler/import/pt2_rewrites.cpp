@@ -123,8 +123,6 @@ std::string canonicalTarget(std::string_view given) {
   llvm::StringRef target = given;
   if (target.consume_front("torch.ops.") && !target.starts_with("higher_order."))
     target.consume_back(".default");
-  if (target == "higher_order.print")
-    return "prim.Print";
   llvm::StringRef plain = target;
   if (plain.consume_front("aten.sym_") &&
       (plain.starts_with("size") || plain == "numel" || plain.starts_with("stride") ||
@@ -166,6 +164,27 @@ void expandSelection(Graph &graph, BlockId block, Node node) {
       graph.blocks.emplace_back().outputs.push_back(std::move(node.inputs[branch].argument));
       node.inputs[branch].argument = {id};
     }
+  }
+  graph.block(block).nodes.push_back(std::move(node));
+}
+
+bool isCopyOfView(std::string_view target) {
+  static const llvm::StringSet<> views = {
+      "aten.alias_copy",  "aten.as_strided_copy", "aten.detach_copy",  "aten.diagonal_copy",
+      "aten.expand_copy", "aten.narrow_copy",     "aten.permute_copy", "aten.select_copy",
+      "aten.slice_copy",  "aten.squeeze_copy",    "aten.t_copy",       "aten.transpose_copy",
+      "aten.unfold_copy", "aten.unsqueeze_copy",  "aten.view_copy"};
+  return views.contains(withoutOverload(target));
+}
+
+void expandCopy(Graph &graph, BlockId block, Node node) {
+  const ValueId *result = node.outputs.size() == 1 ? node.outputs.front().asValue() : nullptr;
+  size_t suffix = node.target.find("_copy");
+  if (result && suffix != std::string::npos) {
+    node.target.erase(suffix, std::string_view("_copy").size());
+    Argument view = {appendNode(graph, block, std::move(node.target), std::move(node.inputs),
+                                GraphType(graph.typeOf(*result)), node.source)};
+    node = {"aten.clone", {{"self", std::move(view)}}, std::move(node.outputs), node.source};
   }
   graph.block(block).nodes.push_back(std::move(node));
 }

@@ -21,6 +21,10 @@ bool castOperands(Graph &graph, BlockId block, DType autocast, Node &node);
 // torch.sym_ite(condition, a, b), as a prim.If whose blocks only give a or b.
 void expandSelection(Graph &graph, BlockId block, Node node);
 
+// "aten.select_copy.int": a view, "aten.select.int", that is copied.
+bool isCopyOfView(std::string_view target);
+void expandCopy(Graph &graph, BlockId block, Node node);
+
 // The text of an assertion without the name of the node it stands for: names are no part of keys.
 void dropNodeName(Node &node);
 
