@@ -133,7 +133,7 @@ struct GraphInput {
   std::string name;             // of the argument, or the weight's slot
   std::optional<ValueId> value; // none for constants
   Argument constant;            // Constant: what it was when the model was exported
-  ExpressionPtr symbolic;       // of an integer that sizes are said in terms of, its value in them
+  ExpressionPtr symbolic{};     // of an integer that sizes are said in terms of, its value in them
 };
 
 // A leaf of the result, or the new value of something the model writes.
