@@ -159,7 +159,7 @@ private:
     std::vector<BlockId> blocks;
     for (const NamedArgument &input : node.inputs)
       collectBlocks(input.argument, blocks);
-    line(concat(indent, id, ":", call(node)), std::move(id));
+    line(concat(indent, id, ":", call(node)), id);
     for (BlockId block : blocks)
       add(graph_.block(block), indent + "  ");
   }

@@ -175,12 +175,12 @@ void Pt2GraphReader::readAssociativeScan(const JsonPlace &place, Scope &scope) {
   Values results, before, here;
   for (const Argument &tensor : tensors) {
     const ValueId *value = tensor.asValue();
-    GraphType type = value ? graph_.typeOf(*value) : integer, slice = type;
-    if (type.tensor.sizes.empty())
+    GraphType slice = value ? graph_.typeOf(*value) : integer;
+    if (slice.tensor.sizes.empty())
       return place.unsupported("it goes over something that is no tensor with a dimension");
-    slice.tensor.sizes.erase(slice.tensor.sizes.begin());
     node.inputs.push_back({"", tensor});
-    ValueId result = graph_.addValue(std::move(type));
+    ValueId result = graph_.addValue(slice);
+    slice.tensor.sizes.erase(slice.tensor.sizes.begin());
     graph_.block(block).inputs.push_back(result);
     results.push_back({result});
     auto select = [&](const Argument &from, const Argument &at) -> Argument {

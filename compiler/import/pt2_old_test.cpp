@@ -9,7 +9,6 @@ namespace linalgd {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::Key;
 using testing::readFixture;
 

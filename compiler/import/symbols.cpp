@@ -383,7 +383,7 @@ private:
     while (std::isdigit(static_cast<unsigned char>(next())) || next() == '.' || next() == 'e' ||
            ((next() == '-' || next() == '+') && rest_[length - 1] == 'e'))
       ++length;
-    llvm::StringRef digits(rest_.data(), length);
+    auto digits = llvm::StringRef(rest_).take_front(length);
     rest_.remove_prefix(length);
     int64_t value = 0;
     if (!digits.getAsInteger(10, value))
