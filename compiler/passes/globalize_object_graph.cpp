@@ -20,6 +20,14 @@ namespace {
 using torch::ClassTypeOp;
 using torch::NnModuleOp;
 
+constexpr size_t kMaxOps = 1 << 20;
+
+size_t countOps(Operation &op) {
+  size_t count = 0;
+  op.walk([&](Operation *) { ++count; });
+  return count;
+}
+
 class Globalizer {
 public:
   explicit Globalizer(ModuleOp module) : module_(module), symbols_(module) {}
@@ -53,6 +61,7 @@ private:
   llvm::MapVector<StringAttr, Value> slots_;        // and their first values
   SmallVector<Operation *> dead_;
   SmallVector<StringRef> calls_; // that are being put in place
+  size_t numCloned_ = 0;
 };
 
 LogicalResult Globalizer::findRoot() {
@@ -158,8 +167,12 @@ LogicalResult Globalizer::call(Operation *op, StringRef name, ValueRange operand
   map.map(callee.getArguments(), operands);
   Block &body = callee.getBody().front();
   Operation *before = op->getPrevNode();
-  for (Operation &inner : body.without_terminator())
+  for (Operation &inner : body.without_terminator()) {
+    numCloned_ += countOps(inner);
+    if (numCloned_ > kMaxOps)
+      return op->emitError("the functions that are called are more than ") << kMaxOps << " ops";
     builder.clone(inner, map);
+  }
   // Results are looked up afterwards: what is visited may be replaced.
   Operation *end = builder.clone(*body.getTerminator(), map);
   Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,117 @@ def test_stages_before_the_model_are_refused(client: linalgd.Client) -> None:
     assert "at the stage linalg already" in str(error)
     x = np.ones(2, np.float32)
     np.testing.assert_array_equal(client.compile(linalg)(x), x)
+
+
+class Scripted(nn.Module):
+    """A child of its own class, an attribute that is no tensor, a buffer that is written, a structure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+        self.scale = 2.0
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """(batch, 3) to (batch, 4) and what it was made of."""
+        self.calls.add_(1)
+        y = self.layer(x)
+        if self.scale > 1.0:
+            y = y * self.scale
+        return y, {"x": x + self.calls, "y": y.relu()}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("emit", ["torch-raw", "torch"])
+def test_objects_come_back(client: linalgd.Client, tmp_path: Path, emit: str) -> None:
+    torch.manual_seed(0)
+    scripted = torch.jit.script(Scripted().eval())
+    x = torch.randn(2, 3)
+    stage = client.submit(scripted, (x,), emit=emit, weights="inline").result(timeout=60)
+    if emit == "torch-raw":
+        assert "torch.nn_module" in stage.text()
+    (tmp_path / "stage.mlir").write_text(stage.text(weights="inline"))
+    again = client.submit(tmp_path / "stage.mlir", emit=emit, weights="inline").result(timeout=60)
+    assert _without_places(again.text()) == _without_places(stage.text())
+    f = client.compile(tmp_path / "stage.mlir")
+    assert sorted(slot["slot"] for slot in f.signature["slots"]) == [
+        "calls",
+        "layer.bias",
+        "layer.weight",
+    ]
+    with torch.no_grad():
+        for _ in range(2):
+            assert_like_eager(f(x), scripted(x))
+
+
+def _without_places(text: str) -> list[str]:
+    """The lines without locations, which number the ops of what was read; constants are in any order."""
+    lines = (line for line in text.splitlines() if not line.startswith("#loc"))
+    return sorted(re.sub(r" loc\((\w+|#\w+|\"\w+\")\)", "", line) for line in lines)
+
+
+OBJECTS = """
+torch.class_type @M {
+  torch.attr private "w" : !torch.tensor
+  torch.method "forward", @M.forward
+}
+%w = torch.tensor.literal(dense<[1.0, 2.0, 3.0]> : tensor<3xf32>) : !torch.tensor<[3],f32>
+%m = torch.nn_module { torch.slot "w", %w : !torch.tensor<[3],f32> } : !torch.nn.Module<"M">
+func.func private @M.forward(%self: !torch.nn.Module<"M">,
+    %x: !torch.tensor {torch.type_bound = !torch.vtensor<[?,3],f32>}) -> !torch.tensor {
+  %one = torch.constant.int 1
+  %v = torch.prim.GetAttr %self["w"] : !torch.nn.Module<"M"> -> !torch.tensor
+  %y = torch.aten.add.Tensor %x, %v, %one : !torch.tensor, !torch.tensor, !torch.int -> !torch.tensor
+  return %y : !torch.tensor
+}
+"""
+SLOTS = """
+torch.global_slot "private" @w : !torch.tensor
+torch.global_slot.module_initializer {
+  %w = torch.tensor.literal(dense<[1.0, 2.0, 3.0]> : tensor<3xf32>) : !torch.tensor<[3],f32>
+  torch.initialize.global_slots [
+    @w(%w : !torch.tensor<[3],f32>)
+  ]
+}
+func.func @forward(%x: !torch.tensor {torch.type_bound = !torch.vtensor<[?,3],f32>}) -> !torch.tensor {
+  %one = torch.constant.int 1
+  %w = torch.global_slot.get @w : !torch.tensor
+  %y = torch.aten.add.Tensor %x, %w, %one : !torch.tensor, !torch.tensor, !torch.int -> !torch.tensor
+  return %y : !torch.tensor
+}
+"""
+
+
+@pytest.mark.parametrize("text", [OBJECTS, SLOTS], ids=["objects", "slots"])
+def test_programs_as_torch_mlir_writes_them(client: linalgd.Client, text: str) -> None:
+    f = client.compile(text)
+    assert [entry["shape"] for entry in f.signature["inputs"]] == [["s0", 3]]
+    np.testing.assert_array_equal(f(X), X + DATA)
+
+
+def test_ops_that_the_peers_lack(client: linalgd.Client) -> None:
+    text = """
+func.func @main(%x: !torch.vtensor<[4],f32>) -> !torch.vtensor<[4],f32> {
+  %0 = torch.operator "torch.aten.erfc"(%x) : (!torch.vtensor<[4],f32>) -> !torch.vtensor<[4],f32>
+  return %0 : !torch.vtensor<[4],f32>
+}
+"""
+    x = torch.linspace(-1, 1, 4)
+    assert_like_eager(client.compile(text)(x), torch.special.erfc(x))
+    artifact = client.submit(text, emit="torch-raw").result(timeout=60)
+    assert 'torch.operator "torch.aten.erfc"(%arg0)' in artifact.text()
+    assert client.submit(artifact.text(), emit="torch-raw").result(timeout=60).key == artifact.key
+
+
+def test_bytecode_is_not_believed(client: linalgd.Client, tmp_path: Path) -> None:
+    """Each refused byte is an error of the model, not the end of a worker."""
+    path = tmp_path / "m.mlirbc"
+    subprocess.run(
+        [binary("linalgd-opt"), "--emit-bytecode", "-o", path], input=WITH_DATA, text=True, check=True
+    )
+    whole = path.read_bytes()
+    for place in range(40, len(whole), len(whole) // 12):
+        damaged = whole[:place] + b"\x00" + b"\xff" * 8 + whole[place + 9 :]
+        error = refusal(client, damaged)  # type: ignore[arg-type]
+        assert error.code == "INVALID_ARGUMENT"
+        assert "broken at byte" in str(error)

@@ -1,122 +1,143 @@
 #include "compiler/import/mlir/bytecode_limits.h"
-#include "compiler/import/text.h"
+#include "compiler/import/mlir/bytecode_attributes.h"
+#include "compiler/import/mlir/bytecode_cursor.h"
+#include "compiler/import/mlir/bytecode_ir.h"
+#include "compiler/import/mlir/checks.h"
 
+#include "mlir/Bytecode/Encoding.h"
 #include "mlir/IR/AsmState.h"
-#include "llvm/Support/MathExtras.h"
 
-#include <bit>
+#include <array>
+#include <vector>
+
+using namespace mlir::bytecode;
 
 namespace linalgd {
 namespace {
 
-constexpr uint8_t kResourceOffsets = 6; // the number of the section
 constexpr uint8_t kMaxKind = static_cast<uint8_t>(mlir::AsmResourceEntryKind::String);
 
-class Cursor {
-public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+using Sections = std::array<std::optional<std::string_view>, Section::kNumSections>;
 
-  bool atEnd() const { return bytes_.empty(); }
-  const char *position() const { return bytes_.data(); }
-
-  std::optional<uint8_t> byte() {
-    auto taken = take(1);
-    if (!taken)
-      return std::nullopt;
-    return static_cast<uint8_t>(taken->front());
+Sections findSections(BytecodeCursor at) {
+  Sections sections;
+  at.take(4); // the magic number
+  if (uint64_t version = at.number(); version != kVersion)
+    at.fail(concat("it is of version ", version, "; linalgd reads version ",
+                   static_cast<int>(kVersion), " only"));
+  while (at.ok() && at.byte() != 0) // the producer's name
+    ;
+  while (at.ok() && !at.atEnd()) {
+    uint8_t id = 0;
+    std::string_view section = at.section(id);
+    if (id >= Section::kNumSections || sections[id])
+      at.fail(concat("a section of kind ", id, " that does not exist, or a second one"));
+    else
+      sections[id] = section;
   }
+  for (uint8_t id : {Section::kString, Section::kDialect, Section::kAttrType,
+                     Section::kAttrTypeOffset, Section::kIR})
+    if (!sections[id])
+      at.fail(concat("there is no section of kind ", id));
+  return sections;
+}
 
-  std::optional<std::string_view> take(uint64_t count) {
-    if (count > bytes_.size())
-      return std::nullopt;
-    std::string_view result = bytes_.substr(0, count);
-    bytes_.remove_prefix(count);
-    return result;
+// Their sizes, with the zero at the end of each, from the last to the first; then their bytes.
+std::vector<std::string_view> readStrings(BytecodeCursor at) {
+  std::vector<std::string_view> strings(at.count());
+  std::vector<uint64_t> sizes(strings.size());
+  for (size_t i = sizes.size(); i-- > 0;) {
+    sizes[i] = at.number();
+    if (sizes[i] == 0)
+      at.fail("a string has no end");
   }
-
-  // The number of zeros at the low end of the first byte is that of the bytes that follow it; none
-  // of the first byte's bits count where it is zero: eight bytes follow.
-  std::optional<uint64_t> number() {
-    std::optional<uint8_t> first = byte();
-    if (!first)
-      return std::nullopt;
-    auto numMore = static_cast<unsigned>(std::countr_zero(*first));
-    auto more = take(numMore);
-    if (!more)
-      return std::nullopt;
-    uint64_t value = 0;
-    for (char c : llvm::reverse(*more))
-      value = value << 8 | static_cast<uint8_t>(c);
-    if (numMore == 8)
-      return value;
-    return (value << 8 | *first) >> (numMore + 1);
+  for (size_t i = 0; i < strings.size() && at.ok(); ++i) {
+    strings[i] = at.take(sizes[i]);
+    if (at.ok() && strings[i].back() != '\0')
+      at.fail("a string has no end");
+    else if (at.ok())
+      strings[i].remove_suffix(1);
   }
+  if (!at.atEnd())
+    at.fail("bytes that belong to no string");
+  return strings;
+}
 
-  // To an address that is a multiple, as MLIR does it.
-  bool align(uint64_t alignment) {
-    if (!llvm::isPowerOf2_64(alignment))
-      return false;
-    uint64_t distance = -reinterpret_cast<uintptr_t>(bytes_.data()) & (alignment - 1);
-    return take(distance).has_value();
+// Dialects, and the names of ops in groups by dialect.
+std::pair<size_t, size_t> readDialects(BytecodeCursor at,
+                                       const std::vector<std::string_view> &strings) {
+  size_t numDialects = at.count();
+  for (size_t i = 0; i < numDialects && at.ok(); ++i) {
+    uint64_t head = at.number();
+    std::string_view name;
+    if (uint64_t index = at.checkIndex(head >> 1, strings.size(), "string"); at.ok())
+      name = strings[index];
+    if (!isDialectRead(name))
+      at.fail(concat("the dialect '", escaped(name), "' is none that linalgd reads"));
+    if (head & 1)
+      at.fail("a dialect has a version");
   }
+  size_t numOps = 0, numSaid = at.count();
+  while (at.ok() && !at.atEnd()) {
+    at.index(numDialects, "dialect");
+    uint64_t count = at.count();
+    for (uint64_t i = 0; i < count && at.ok(); ++i)
+      at.checkIndex(at.number() >> 1, strings.size(), "string");
+    numOps += count;
+  }
+  if (numOps != numSaid)
+    at.fail(concat("it says that there are ", numSaid, " names of ops and has ", numOps));
+  return {numDialects, numOps};
+}
 
-private:
-  std::string_view bytes_;
-};
+// The number of property records.
+size_t readProperties(BytecodeCursor at) {
+  size_t numProperties = at.count();
+  for (size_t i = 0; i < numProperties && at.ok(); ++i)
+    at.take(at.number());
+  return numProperties;
+}
 
-std::optional<std::string_view> findSection(std::string_view bytes, uint8_t wanted) {
-  Cursor at(bytes);
-  if (!at.take(4) || !at.number()) // magic, version
-    return std::nullopt;
-  std::optional<uint8_t> character; // the producer's name
-  do
-    character = at.byte();
-  while (character && *character != 0);
-  while (!at.atEnd()) {
-    std::optional<uint8_t> head = at.byte();
-    std::optional<uint64_t> size = at.number();
-    if (!head || !size)
-      return std::nullopt;
-    if (*head & 0x80) {
-      std::optional<uint64_t> alignment = at.number();
-      if (!alignment || !at.align(*alignment))
-        return std::nullopt;
+// Groups of entries, those of other programs and then those of dialects: their name, the number of
+// entries, and of each the key, the size and the kind.
+void checkResources(BytecodeCursor at, const std::vector<std::string_view> &strings) {
+  at.number();
+  while (at.ok() && !at.atEnd()) {
+    at.number();
+    uint64_t numEntries = at.count();
+    for (uint64_t i = 0; i < numEntries && at.ok(); ++i) {
+      at.index(strings.size(), "string");
+      at.number();
+      BytecodeCursor place = at;
+      if (uint8_t kind = at.byte(); kind > kMaxKind)
+        place.fail(concat("a resource is of kind ", kind, ", which does not exist"));
     }
-    std::optional<std::string_view> section = at.take(*size);
-    if (!section || (*head & 0x7f) == wanted)
-      return section;
   }
-  return std::nullopt;
 }
 
 } // namespace
 
 std::optional<std::string> checkBytecode(std::string_view bytes) {
-  std::optional<std::string_view> section = findSection(bytes, kResourceOffsets);
-  if (!section)
-    return std::nullopt;
-  // Groups of entries, those of other programs and then those of dialects: their name, the number
-  // of entries, and of each the key, the size and the kind.
-  Cursor at(*section);
-  if (!at.number())
-    return std::nullopt;
-  while (!at.atEnd()) {
-    std::optional<uint64_t> name = at.number(), numEntries = at.number();
-    if (!name || !numEntries)
-      return std::nullopt;
-    for (uint64_t i = 0; i < *numEntries; ++i) {
-      std::optional<uint64_t> key = at.number(), size = at.number();
-      const char *place = at.position();
-      std::optional<uint8_t> kind = at.byte();
-      if (!key || !size || !kind)
-        return std::nullopt;
-      if (*kind > kMaxKind)
-        return concat("the bytecode is broken at byte ", place - bytes.data(),
-                      ": a resource is of kind ", static_cast<unsigned>(*kind),
-                      ", which does not exist");
-    }
-  }
-  return std::nullopt;
+  BytecodeProblem problem(bytes);
+  Sections sections = findSections({bytes, problem});
+  auto section = [&](Section::ID id) { return BytecodeCursor(sections[id].value_or(""), problem); };
+  auto run = [&] {
+    if (problem.found())
+      return;
+    std::vector<std::string_view> strings = readStrings(section(Section::kString));
+    auto [numDialects, numOps] = readDialects(section(Section::kDialect), strings);
+    size_t numProperties =
+        sections[Section::kProperties] ? readProperties(section(Section::kProperties)) : 0;
+    if (sections[Section::kResourceOffset])
+      checkResources(section(Section::kResourceOffset), strings);
+    BytecodeAttributes attributes(strings, numDialects);
+    attributes.read(section(Section::kAttrTypeOffset), section(Section::kAttrType));
+    if (!problem.found())
+      checkBytecodeIr(section(Section::kIR),
+                      {numOps, numProperties, attributes.numAttributes(), attributes.numTypes()});
+  };
+  run();
+  return problem.message();
 }
 
 } // namespace linalgd

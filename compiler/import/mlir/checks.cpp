@@ -222,6 +222,11 @@ bool hasBuffer(Type type) { return isa<BaseMemRefType>(type); }
 
 } // namespace
 
+bool isDialectRead(StringRef dialect) {
+  return llvm::is_contained({"builtin", "func", "torch"}, dialect) ||
+         llvm::any_of(kLinalgOps, [&](auto entry) { return dialect == entry.first; });
+}
+
 FailureOr<bool> checkDialects(ArrayRef<Operation *> ops) {
   Operation *firstTorch = nullptr, *firstLinalg = nullptr;
   for (Operation *op : ops) {

@@ -15,19 +15,21 @@ constexpr size_t kMaxMessageBytes = 2000;
 
 // What the message contains, and what to do; the first that fits.
 constexpr std::pair<const char *, const char *> kHints[] = {
+    {"bytecode", "bytecode is for the linalgd that wrote it; send text, which passes between "
+                 "versions"},
     {"ialect",
      "linalgd reads the torch dialect as torch-mlir prints it (emit=torch, torch-raw), or "
      "func, linalg, tensor, arith, math, complex, scf and affine.apply on tensors; lower "
      "the module to one of these first"},
     {"unregistered operation", "write an op that torch-mlir gives a form of its own in the generic "
                                "form: torch.operator \"torch.NAMESPACE.OP\"(…)"},
-    {"bytecode", "bytecode is for the linalgd that wrote it; send text, which passes between "
-                 "versions"},
     {"function", "name the function to compile in the option `entry`, or leave just one public"},
 };
 constexpr const char *kDefaultHint = "what torch-mlir-opt (for the torch dialect) or mlir-opt of "
                                      "LLVM 22 (for linalg) accepts can be "
                                      "read here";
+
+} // namespace
 
 const char *hintFor(StringRef message) {
   for (auto [pattern, hint] : kHints)
@@ -35,8 +37,6 @@ const char *hintFor(StringRef message) {
       return hint;
   return kDefaultHint;
 }
-
-} // namespace
 
 std::optional<SourceLocation> placeOf(Location location) {
   constexpr int kMaxSteps = 64;

@@ -16,6 +16,9 @@ inline constexpr const char *kMlirName = "model.mlir";
 // The place that a location names first, without following it deeper than a few steps.
 std::optional<SourceLocation> placeOf(mlir::Location location);
 
+// What to do about a message.
+const char *hintFor(llvm::StringRef message);
+
 // Collects what is emitted in a context while it lives.
 class MlirDiagnostics {
 public:

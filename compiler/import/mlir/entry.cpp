@@ -1,6 +1,8 @@
 #include "compiler/import/mlir/entry.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/mlir/checks.h"
+#include "compiler/import/mlir/objects.h"
+#include "compiler/ops/object/object.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
@@ -32,6 +34,8 @@ FailureOr<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
       return function;
   if (candidates.size() == 1)
     return candidates.front();
+  if (candidates.empty() && hasObjects(module))
+    return makeMethodEntry(module, name);
   if (candidates.empty())
     return module.emitError("the module has no public function with a body");
   return candidates.back().emitError()
@@ -154,24 +158,51 @@ LogicalResult applyTypeBounds(func::FuncOp function) {
   return success();
 }
 
+// What may stand in the module beside functions.
+LogicalResult checkTopLevel(ModuleOp module) {
+  if (hasObjects(module))
+    return checkObjects(module);
+  for (Operation &op : *module.getBody())
+    if (!isa<func::FuncOp, torch::GlobalSlotOp, torch::GlobalSlotModuleInitializerOp>(op))
+      return op.emitError() << "'" << op.getName()
+                            << "' stands in the module beside its functions, where linalgd knows "
+                               "functions, global slots and objects only";
+  return success();
+}
+
+// Calls are put in place as long as that is about functions alone; GlobalizeObjectGraph does it
+// where objects have methods.
+LogicalResult isolateFunction(ModuleOp module, func::FuncOp entry) {
+  if (!hasObjects(module)) {
+    if (failed(Inliner(module).run(entry)))
+      return failure();
+    for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (function != entry)
+        function.erase();
+    return success();
+  }
+  if (!llvm::hasSingleElement(entry.getBody()))
+    return entry.emitError() << "the function @" << entry.getSymName() << " has several blocks";
+  for (auto function : module.getOps<func::FuncOp>())
+    function.setPrivate();
+  return success();
+}
+
 } // namespace
 
 LogicalResult isolateEntry(ModuleOp module, StringRef name) {
+  if (failed(checkTopLevel(module)))
+    return failure();
   auto entry = findEntry(module, name);
-  if (failed(entry))
+  if (failed(entry) || failed(isolateFunction(module, *entry)))
     return failure();
-  for (Operation &op : *module.getBody())
-    if (!isa<func::FuncOp>(op))
-      return op.emitError() << "'" << op.getName()
-                            << "' stands in the module beside its functions, where linalgd knows "
-                               "functions only";
-  if (failed(Inliner(module).run(*entry)))
-    return failure();
-  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (function != *entry)
-      function.erase();
-  entry->setSymName(name);
   entry->setPublic();
+  SymbolTable symbols(module);
+  Operation *other = symbols.lookup(name);
+  if (other && other != *entry && failed(symbols.renameToUnique(other, {})))
+    return failure();
+  if (other != *entry && failed(symbols.rename(*entry, name)))
+    return failure();
   return applyTypeBounds(*entry);
 }
 

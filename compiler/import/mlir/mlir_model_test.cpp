@@ -6,10 +6,12 @@
 #include "compiler/import/text.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -249,29 +251,173 @@ TEST(Detect, LooksAtTheFirstToken) {
     EXPECT_FALSE(looksLikeMlir(text)) << text;
 }
 
-TEST(Read, RefusesBytecodeWithAResourceOfNoKind) {
-  Reading original(std::string(kAdd) + kData);
+std::string bytecodeOf(const std::string &text) {
+  Reading original(text);
+  EXPECT_TRUE(original.status.ok()) << original.status;
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  EXPECT_TRUE(mlir::succeeded(mlir::writeBytecodeToFile(original.result->module.get(), os)));
+  return bytes;
+}
+
+// Each kind of attribute, type and region that linalg has, and uses in an order of their own.
+constexpr const char *kLinalg = R"(
+#map = affine_map<(d0, d1) -> (d0, d1)>
+func.func @main(%x: tensor<?x3xf32>, %n: index, %b: i1) -> (tensor<?x3xf32>, tensor<3x2xi1>, index) {
+  %bits = arith.constant dense<[[true, false], [true, true], [false, true]]> : tensor<3x2xi1>
+  %ones = arith.constant dense<true> : tensor<9xi1>
+  %small = arith.constant dense<[-1, 2]> : tensor<2xi8>
+  %pair = arith.constant dense<[(1.0, 2.0), (3.0, 4.0)]> : tensor<2xcomplex<f32>>
+  %none = arith.constant dense<> : tensor<0xf32>
+  %minus = arith.constant -1 : i32
+  %half = arith.constant 1.5 : f16
+  %zero = arith.constant 0.0 : f32
+  %negative = arith.constant -1.0 : f64
+  %c1 = arith.constant 1 : index
+  %empty = tensor.empty(%n) : tensor<?x3xf32>
+  %y = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x3xf32>) outs(%empty : tensor<?x3xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %s = arith.addf %in, %zero : f32
+    linalg.yield %s : f32
+  } -> tensor<?x3xf32>
+  %t = linalg.transpose ins(%bits : tensor<3x2xi1>) outs(%bits : tensor<3x2xi1>) permutation = [0, 1]
+  %r = scf.if %b -> index {
+    %m = arith.addi %n, %c1 : index
+    scf.yield %m : index
+  } else {
+    scf.yield %n : index
+  }
+  cf.assert %b, "a message"
+  return %y, %t, %r : tensor<?x3xf32>, tensor<3x2xi1>, index
+})";
+
+TEST(Bytecode, SaysWhatTextSays) {
+  for (const std::string &text : {std::string(kAdd) + kData, std::string(kLinalg)}) {
+    std::string bytes = bytecodeOf(text);
+    EXPECT_EQ(checkBytecode(bytes), std::nullopt);
+    Reading again(bytes);
+    ASSERT_TRUE(again.status.ok()) << again.status;
+    EXPECT_EQ(digestOf(canonicalGraph(*again.result)).hex(),
+              digestOf(canonicalGraph(*Reading(text).result)).hex());
+  }
+}
+
+TEST(Bytecode, ReadsOrdersOfUses) {
+  Reading original(kLinalg);
   ASSERT_TRUE(original.status.ok()) << original.status;
+  size_t numShuffled = 0;
+  original.result->module.get().walk([&](mlir::Operation *op) {
+    for (mlir::Value value : op->getResults())
+      if (!value.use_empty() && !value.hasOneUse()) {
+        std::vector<unsigned> order(value.getNumUses());
+        std::iota(order.rbegin(), order.rend(), 0u);
+        value.shuffleUseList(order);
+        ++numShuffled;
+      }
+  });
+  ASSERT_GT(numShuffled, 0u);
   std::string bytes;
   llvm::raw_string_ostream os(bytes);
   ASSERT_TRUE(mlir::succeeded(mlir::writeBytecodeToFile(original.result->module.get(), os)));
+  EXPECT_EQ(checkBytecode(bytes), std::nullopt);
   EXPECT_TRUE(Reading(bytes).status.ok());
+}
 
+// Whatever one byte is, MLIR is not given what ends the process.
+TEST(Bytecode, AnyByteMayBeWrong) {
+  for (const std::string &text : {std::string(kAdd) + kData, std::string(kLinalg)}) {
+    std::string bytes = bytecodeOf(text);
+    size_t numRefused = 0, numTried = 0;
+    // Each byte in one of five ways: reading on takes milliseconds.
+    for (size_t i = 4; i < bytes.size(); ++i) {
+      const int values[] = {0x00, 0x01, 0xff, bytes[i] ^ 0x02, bytes[i] ^ 0x80};
+      std::string broken = bytes;
+      broken[i] = static_cast<char>(values[i % 5]);
+      ++numTried;
+      if (checkBytecode(broken))
+        ++numRefused;
+      else
+        Reading reading(broken);
+    }
+    EXPECT_GT(numRefused, numTried / 4);
+  }
+}
+
+TEST(Bytecode, EndsEarly) {
+  std::string bytes = bytecodeOf(std::string(kAdd) + kData);
+  for (size_t size = 4; size < bytes.size(); ++size)
+    EXPECT_THAT(refusal(bytes.substr(0, size)), HasSubstr("the bytecode is broken at byte"));
+}
+
+TEST(Bytecode, ResourcesAreOfAKind) {
+  std::string bytes = bytecodeOf(std::string(kAdd) + kData);
   // One of the bytes is the kind of the one resource.
   size_t refused = 0;
   for (size_t i = bytes.find('\0') + 1; i < bytes.size(); ++i) {
     std::string broken = bytes;
     broken[i] = static_cast<char>(broken[i] | 0x48);
-    if (auto problem = checkBytecode(broken);
-        problem && problem->find("byte " + std::to_string(i)) != std::string::npos) {
+    auto problem = checkBytecode(broken);
+    if (problem &&
+        problem->find("a resource is of kind 72, which does not exist") != std::string::npos) {
       ++refused;
+      EXPECT_THAT(*problem, HasSubstr("byte " + std::to_string(i)));
       EXPECT_THAT(refusal(broken), HasSubstr(*problem));
-      EXPECT_THAT(*problem, HasSubstr("a resource is of kind 72, which does not exist"));
     }
   }
   EXPECT_EQ(refused, 1u);
-  for (size_t size = 0; size < bytes.size(); ++size)
-    EXPECT_FALSE(checkBytecode(bytes.substr(0, size)));
+}
+
+constexpr const char *kObjects = R"(
+torch.class_type @Child {
+  torch.attr "weight" : !torch.tensor
+  torch.method "forward", @child_forward
+}
+torch.class_type @Root {
+  torch.attr "child" : !torch.nn.Module<"Child">
+  torch.method private "helper", @main
+  torch.method "forward", @root_forward
+}
+func.func private @child_forward(%self: !torch.nn.Module<"Child">, %x: !torch.tensor) -> !torch.tensor {
+  %w = torch.prim.GetAttr %self["weight"] : !torch.nn.Module<"Child"> -> !torch.tensor
+  %0 = torch.aten.mul.Tensor %x, %w : !torch.tensor, !torch.tensor -> !torch.tensor
+  return %0 : !torch.tensor
+}
+func.func private @main(%self: !torch.nn.Module<"Root">) -> !torch.none {
+  %none = torch.constant.none
+  return %none : !torch.none
+}
+func.func private @root_forward(%self: !torch.nn.Module<"Root">, %x: !torch.tensor {torch.type_bound = !torch.vtensor<[2],f32>}) -> !torch.tensor {
+  %c = torch.prim.GetAttr %self["child"] : !torch.nn.Module<"Root"> -> !torch.nn.Module<"Child">
+  %y = torch.prim.CallMethod %c["forward"] (%x) : !torch.nn.Module<"Child">, (!torch.tensor) -> !torch.tensor
+  return %y : !torch.tensor
+}
+%w = torch.tensor.literal(dense<1.0> : tensor<2xf32>) : !torch.tensor<[2],f32>
+%child = torch.nn_module { torch.slot "weight", %w : !torch.tensor<[2],f32> } : !torch.nn.Module<"Child">
+%root = torch.nn_module { torch.slot "child", %child : !torch.nn.Module<"Child"> } : !torch.nn.Module<"Root">
+)";
+
+TEST(Objects, TheEntryIsAMethodOfTheRoot) {
+  Reading reading(kObjects);
+  ASSERT_TRUE(reading.status.ok()) << reading.status;
+  auto entry = reading.result->module->lookupSymbol<mlir::func::FuncOp>("main");
+  ASSERT_TRUE(entry.isPublic());
+  EXPECT_EQ(entry.getNumArguments(), 2u);
+  std::string type;
+  llvm::raw_string_ostream(type) << entry.getArgumentTypes()[1];
+  EXPECT_EQ(type, "!torch.tensor<[2],f32>");
+}
+
+TEST(Objects, StandInOrder) {
+  std::string text = kObjects;
+  std::string last = text.substr(text.find("%root = "));
+  text.erase(text.find("%root = "));
+  text.insert(text.find("%child = "), last);
+  EXPECT_THAT(refusal(text), HasSubstr("uses a value of the module before it is there"));
+  std::string two = std::string(kObjects) +
+                    "%other = torch.nn_module { torch.slot \"child\", %child : "
+                    "!torch.nn.Module<\"Child\"> } : !torch.nn.Module<\"Root\">";
+  EXPECT_THAT(refusal(two), HasSubstr("which of them is the root is not known"));
 }
 
 } // namespace

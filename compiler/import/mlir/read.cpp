@@ -1,4 +1,5 @@
 // From bytes to a module in the form that the pipeline takes.
+#include "compiler/dialect/peers.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/graph_importer.h"
 #include "compiler/import/mlir/bytecode_limits.h"
@@ -27,9 +28,19 @@ absl::Status reject(const TextProblem &problem, StageSink &sink) {
   place.file = kMlirName;
   place.line = problem.line;
   place.column = problem.column;
+  sink.diagnostic(std::move(diagnostic));
+  return absl::InvalidArgumentError(concat("the model cannot be read as MLIR: ", kMlirName, ":",
+                                           problem.line, ":", problem.column, ": ",
+                                           problem.message));
+}
+
+absl::Status rejectBytecode(std::string problem, StageSink &sink) {
+  Diagnostic diagnostic;
+  diagnostic.code = "invalid-model";
+  diagnostic.message = std::move(problem);
+  diagnostic.hint = hintFor(diagnostic.message);
   absl::Status status =
-      absl::InvalidArgumentError(concat("the model cannot be read as MLIR: ", kMlirName, ":",
-                                        problem.line, ":", problem.column, ": ", problem.message));
+      absl::InvalidArgumentError("the model cannot be read as MLIR: " + diagnostic.message);
   sink.diagnostic(std::move(diagnostic));
   return status;
 }
@@ -47,6 +58,7 @@ OwningOpRef<ModuleOp> parse(std::string_view bytes, MLIRContext &context) {
 // Brings a parsed module into the form of an imported one; errors are emitted.
 LogicalResult normalize(MlirModel &model, const Options &options) {
   ModuleOp module = *model.module;
+  torch::adoptOperators(module);
   std::vector<Operation *> ops;
   if (failed(collectOps(module, ops)))
     return failure();
@@ -102,7 +114,7 @@ absl::StatusOr<MlirModel> readMlir(const Model &model, const Options &options, S
   std::string_view bytes = result.bytes->bytes();
   if (isMlirBytecode(bytes)) {
     if (auto problem = checkBytecode(bytes))
-      return reject({0, 0, *std::move(problem)}, sink);
+      return rejectBytecode(*std::move(problem), sink);
   } else if (auto problem = checkTextLimits(bytes)) {
     return reject(*problem, sink);
   }
