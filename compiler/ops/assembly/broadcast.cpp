@@ -36,7 +36,8 @@ LogicalResult DiffOp::decompose(Decomposition &b) {
   llvm::erase_if(parts, [](Value part) { return isNone(part); });
   Value value = getSelf();
   if (parts.size() > 1)
-    value = CatOp::create(b, b.list(parts, getSelf().getType()), getDim());
+    value = CatOp::create(b, b.list(parts, getTensorType(b.getContext(), std::nullopt, nullptr)),
+                          getDim());
   Value none = b.constNone(), one = b.constInt(1), zero = b.constInt(0);
   for (int64_t i = 0; i < *count; ++i) {
     Value later = SliceTensorOp::create(b, value, getDim(), one, none, one);

@@ -165,7 +165,8 @@ LogicalResult NonzeroStaticOp::decompose(Decomposition &b) {
   Value shape = b.intList(ValueRange{getSize(), b.constInt(static_cast<int64_t>(sizes->size()))});
   Value rest =
       FullOp::create(b, shape, getFillValue(), b.constDtype(b.resultDtype()), none, none, none);
-  Value all = CatOp::create(b, b.list({places, rest}, places.getType()), zero);
+  Value all = CatOp::create(
+      b, b.list({places, rest}, getTensorType(b.getContext(), std::nullopt, nullptr)), zero);
   return b.replace(SliceTensorOp::create(b, all, zero, zero, getSize(), b.constInt(1)));
 }
 

@@ -83,7 +83,8 @@ Found findRuns(Decomposition &b, const Runs &runs, bool wantsInverse, bool wants
     Value later = SliceTensorOp::create(b, found.starts, zero, one, none, one);
     // None where there is no element.
     Value end = FullOp::create(b, b.intList(ValueRange{one}), length, isLong, none, none, none);
-    Value ends = CatOp::create(b, b.list({later, end}, later.getType()), zero);
+    Value ends = CatOp::create(
+        b, b.list({later, end}, getTensorType(b.getContext(), std::nullopt, nullptr)), zero);
     Value number = b.size(found.starts, 0);
     found.counts = sub(b, SliceTensorOp::create(b, ends, zero, zero, number, one), found.starts);
   }
