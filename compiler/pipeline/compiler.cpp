@@ -1,6 +1,7 @@
 // The Compiler of compiler/api: reads, inspects, and drives the stages.
 #include "compiler/api/compiler.h"
 #include "compiler/api/readable.h"
+#include "compiler/dialect/peers.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/archive.h"
 #include "compiler/import/key.h"
@@ -13,6 +14,7 @@
 
 #include "mlir/Config/mlir-config.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 
 using namespace mlir;
@@ -78,9 +80,6 @@ std::unique_ptr<MLIRContext> makeContext() {
 
 // Why there is no artifact of a stage from a program; empty where there is one.
 std::string whyNot(Stage emit, const Program &program) {
-  if (emit == Stage::Report && !program.graph())
-    return "reports are about .pt2 and TorchScript files; linalgd has no more to tell of MLIR than "
-           "its text does";
   if ((isText(emit) || isCode(emit)) && emit < program.stage())
     return "the model is at the stage " + std::string(stageName(program.stage())) +
            " already: emit=" + std::string(stageName(emit)) + " lies before it";
@@ -103,7 +102,7 @@ absl::StatusOr<Job> prepare(const Model &model, Options options, StageSink &sink
   if (!program.ok())
     return program.status();
   job.program = *std::move(program);
-  if (!options.modelName.empty() && !job.program->graph())
+  if (!options.modelName.empty() && !job.program->hasName())
     return reject("only torch.export archives hold models by name; a function of MLIR is chosen by "
                   "the entry's name",
                   sink);
@@ -170,6 +169,7 @@ private:
     module_ = parseSourceString<ModuleOp>(text, ParserConfig(&context_));
     if (!module_)
       return absl::InternalError("the cached artifact of an earlier stage cannot be parsed");
+    torch::adoptOperators(*module_);
     text_ = std::move(text);
     return absl::OkStatus();
   }
@@ -293,8 +293,8 @@ private:
 };
 
 absl::StatusOr<std::vector<TextFile>> reportOn(const Job &job, StageSink &sink) {
-  absl::StatusOr<Json> report = makeReport(
-      {*job.program->graph(), job.options, job.sourceMap, job.signature}, *job.context, sink);
+  absl::StatusOr<Json> report =
+      makeReport({*job.program, job.options, job.sourceMap, job.signature}, *job.context, sink);
   if (!report.ok())
     return report.status();
   // Names of the model may hold anything.

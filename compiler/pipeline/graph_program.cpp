@@ -25,11 +25,14 @@ public:
     forEachNode(imported_.graph, [&](const Node &node, size_t) { names.insert(node.target); });
     return names;
   }
-  const ImportedModel *graph() const override { return &imported_; }
+  bool hasName() const override { return true; }
   SourceMap sourceMap() const override { return makeSourceMap(imported_.graph); }
   std::string signature(const Options &options) override {
     inferOutputTypes(imported_, options);
     return makeSignature(imported_.graph, options.entry);
+  }
+  ReportModel describe(const std::string &) const override {
+    return describeGraph(imported_.graph);
   }
   mlir::OwningOpRef<mlir::ModuleOp> takeModule(const Options &options,
                                                const SourceMap &sourceMap) override {

@@ -1,6 +1,7 @@
 #include "compiler/pipeline/mlir_program.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/mlir/mlir_model.h"
+#include "compiler/ops/object/object.h"
 #include "compiler/passes/passes.h"
 #include "compiler/pipeline/mlir_signature.h"
 #include "compiler/pipeline/render.h"
@@ -13,6 +14,10 @@ using namespace mlir;
 
 namespace linalgd {
 namespace {
+
+bool isContainer(Type type) {
+  return isa<torch::ListType, torch::TupleType, torch::DictType, torch::OptionalType>(type);
+}
 
 class MlirProgram : public Program {
 public:
@@ -43,9 +48,12 @@ public:
     if (model_.stage == Stage::TorchRaw)
       inferred = inferTypes(options);
     ModuleOp module = inferred ? *inferred : *model_.module;
-    return makeSignature(*module.getOps<func::FuncOp>().begin(), model_.weights);
+    return makeSignature(module.lookupSymbol<func::FuncOp>(options.entry), model_.weights);
   }
 
+  ReportModel describe(const std::string &signature) const override {
+    return describeModule(model_, signature);
+  }
   OwningOpRef<ModuleOp> takeModule(const Options &, const SourceMap &) override {
     return std::move(model_.module);
   }
@@ -102,10 +110,7 @@ private:
     ScopedDiagnosticHandler quiet(context, [](mlir::Diagnostic &) { return success(); });
     OwningOpRef<ModuleOp> copy = model_.module->clone();
     PassManager pm(context);
-    pm.addPass(createSimplifyControlPass());
-    pm.addPass(createFunctionalizePass());
-    pm.addPass(createInferTypesPass());
-    pm.addPass(createDecomposePass(options.keepOps));
+    addContractPasses(pm, options.keepOps);
     if (failed(pm.run(*copy)))
       return nullptr;
     return copy;
@@ -121,6 +126,12 @@ absl::StatusOr<std::unique_ptr<Program>> readMlirProgram(const Model &model, con
   absl::StatusOr<MlirModel> read = readMlir(model, options, sink, context);
   if (!read.ok())
     return read.status();
+  // An executable gives back tensors, and a structure of them by its signature.
+  auto entry = read->module->lookupSymbol<func::FuncOp>(options.entry);
+  bool isGlobalized = read->module->getOps<torch::NnModuleOp>().empty(); // else that pass does it
+  if (read->stage == Stage::TorchRaw && isGlobalized &&
+      llvm::any_of(entry.getResultTypes(), isContainer) && !entry->hasAttr(kOutputsAttr))
+    entry->setAttr(kOutputsAttr, UnitAttr::get(&context));
   return std::make_unique<MlirProgram>(*std::move(read));
 }
 

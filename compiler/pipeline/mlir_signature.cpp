@@ -2,12 +2,14 @@
 #include "compiler/api/readable.h"
 #include "compiler/dialect/torch.h"
 #include "compiler/import/mlir/slots.h"
+#include "compiler/import/pytree.h"
 #include "compiler/import/symbols.h"
 #include "compiler/import/text.h"
 #include "compiler/passes/passes.h"
 
 #include "mlir/IR/AffineExpr.h"
 #include "nlohmann/json.hpp"
+#include "llvm/ADT/StringExtras.h"
 
 #include <set>
 
@@ -51,6 +53,16 @@ public:
         outputs.push_back(std::move(entry));
       }
     }
+    std::string spec;
+    if (auto tree = function_->getAttrOfType<ArrayAttr>(kOutputsAttr); tree && !tree.empty()) {
+      Json leaves = Json::array();
+      auto root = tree.size() == 1 ? describeOutput(tree[0], outputs, leaves)
+                                   : describeContainer("tuple", tree, {}, outputs, leaves);
+      if (root) {
+        spec = treeSpec(*root);
+        outputs = std::move(leaves);
+      }
+    }
     Json symbols = Json::object();
     for (const GraphSymbol &symbol : symbols_)
       symbols[symbol.name] = {{"min", symbol.min},
@@ -66,7 +78,7 @@ public:
                       {"symbols", symbols},
                       {"slots", slots},
                       {"in_spec", ""},
-                      {"out_spec", ""}};
+                      {"out_spec", spec}};
     return signature.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 
@@ -208,6 +220,63 @@ private:
     Json entry = {{"name", name ? readable(name.str()) : concat("arg", index)}};
     addType(entry, argument, "s");
     return entry;
+  }
+
+  // Appends the leaves of what the function says that it returned before its containers were taken
+  // apart, of which `results` are left (flatten_results); the spec. Nothing where it says what
+  // cannot be.
+  std::optional<std::string> describeOutput(Attribute output, const Json &results, Json &leaves) {
+    auto fields = dyn_cast<DictionaryAttr>(output);
+    if (!fields)
+      return std::nullopt;
+    for (StringRef kind : {"tuple", "list", "values"})
+      if (auto items = fields.getAs<ArrayAttr>(kind))
+        return describeContainer(kind, items, fields.getAs<ArrayAttr>("keys"), results, leaves);
+    if (auto index = fields.getAs<IntegerAttr>("result")) {
+      if (index.getValue().uge(results.size()))
+        return std::nullopt;
+      leaves.push_back(results[index.getValue().getZExtValue()]);
+    } else if (auto index = fields.getAs<IntegerAttr>("input")) {
+      if (index.getValue().uge(function_.getNumArguments()))
+        return std::nullopt;
+      leaves.push_back({{"kind", "input"}, {"index", index.getValue().getZExtValue()}});
+    } else {
+      leaves.push_back({{"kind", "constant"}, {"value", constantOf(fields.get("constant"))}});
+    }
+    return leafSpec();
+  }
+
+  std::optional<std::string> describeContainer(StringRef kind, ArrayAttr items, ArrayAttr keys,
+                                               const Json &results, Json &leaves) {
+    std::vector<std::string> children, names;
+    for (Attribute item : items) {
+      auto child = describeOutput(item, results, leaves);
+      if (!child)
+        return std::nullopt;
+      children.push_back(*std::move(child));
+    }
+    if (kind != "values")
+      return kind == "tuple" ? tupleSpec(children) : listSpec(children);
+    if (!keys || keys.size() != items.size())
+      return std::nullopt;
+    for (Attribute key : keys) {
+      auto fields = dyn_cast<DictionaryAttr>(key);
+      Json name = fields ? constantOf(fields.get("constant")) : Json();
+      names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+    }
+    return dictSpec(names, children);
+  }
+
+  static Json constantOf(Attribute value) {
+    if (auto boolean = dyn_cast_or_null<BoolAttr>(value))
+      return boolean.getValue();
+    if (auto integer = dyn_cast_or_null<IntegerAttr>(value))
+      return integer.getValue().getSExtValue();
+    if (auto real = dyn_cast_or_null<FloatAttr>(value))
+      return real.getValueAsDouble();
+    if (auto text = dyn_cast_or_null<StringAttr>(value))
+      return readable(text.str());
+    return nullptr;
   }
 
   func::FuncOp function_;

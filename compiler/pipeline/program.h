@@ -7,6 +7,7 @@
 #include "compiler/import/key.h"
 #include "compiler/import/model.h"
 #include "compiler/pipeline/keep_ops.h"
+#include "compiler/pipeline/report_model.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -26,10 +27,12 @@ public:
   virtual KeyContent keyContent() const = 0;
   virtual OpNames opNames() const = 0;
   virtual SourceMap sourceMap() const = 0;
-  // The graph that a report is about; null where it is none.
-  virtual const ImportedModel *graph() const { return nullptr; }
+  // Whether a model is one of several, chosen by name.
+  virtual bool hasName() const { return false; }
   // Runs type inference where results have no types yet. After keyContent().
   virtual std::string signature(const Options &options) = 0;
+  // The model as it was written, for reports. Before takeModule().
+  virtual ReportModel describe(const std::string &signature) const = 0;
   // Called once. Null after an error, which was emitted in the context of the program.
   virtual mlir::OwningOpRef<mlir::ModuleOp> takeModule(const Options &options,
                                                        const SourceMap &sourceMap) = 0;

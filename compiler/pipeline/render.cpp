@@ -1,4 +1,5 @@
 #include "compiler/pipeline/render.h"
+#include "compiler/dialect/peers.h"
 #include "compiler/dialect/torch.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -94,7 +95,9 @@ std::string renderModule(ModuleOp module, WeightsMode weights) {
   }
   std::string text;
   llvm::raw_string_ostream os(text);
+  torch::spellForPeers(module);
   module->print(os, flags);
+  torch::adoptOperators(module);
   // The printer opens the section of resources though none is printed.
   llvm::StringRef body = llvm::StringRef(text).rtrim();
   body.consume_back("{-#\n\n#-}");

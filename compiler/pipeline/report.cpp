@@ -1,7 +1,6 @@
 #include "compiler/pipeline/report.h"
 #include "compiler/dialect/op_schema.h"
 #include "compiler/dialect/torch.h"
-#include "compiler/import/importer.h"
 #include "compiler/passes/check_supported.h"
 #include "compiler/passes/passes.h"
 #include "compiler/pipeline/diagnostics.h"
@@ -29,14 +28,6 @@ struct Obstacle {
   std::string detail; // what of the reason is of this place
   bool isKnown;       // linalgd has the op, but not like this
 };
-
-// Constants, lists and the like: what ops are written with.
-bool isSyntax(Operation *op) {
-  return op->hasTrait<OpTrait::ConstantLike>() || op->hasTrait<OpTrait::IsTerminator>() ||
-         isa<ModuleOp, func::FuncOp, torch::ValueTensorLiteralOp, torch::ListConstructOp,
-             torch::DerefineOp, torch::TensorStaticInfoCastOp, torch::SymbolicIntOp,
-             torch::BindSymbolicShapeOp, UnrealizedConversionCastOp>(op);
-}
 
 std::string operandTypes(Operation *op) {
   std::string text;
@@ -84,11 +75,13 @@ public:
       : subject_(subject), context_(context), diagnostics_(context) {}
 
   absl::StatusOr<Json> run(StageSink &sink) {
-    module_ = importGraph(subject_.imported, subject_.options, subject_.sourceMap, context_);
+    Stage stage = subject_.program.stage();
+    model_ = subject_.program.describe(subject_.signature);
+    module_ = subject_.program.takeModule(subject_.options, subject_.sourceMap);
     if (!module_)
-      return diagnostics_.fail(Stage::TorchRaw, /*isFaultOfModel=*/true, sink);
+      return diagnostics_.fail(stage, /*isFaultOfModel=*/true, sink);
     levels_ = Json::array();
-    if (toTorch()) {
+    if (stage == Stage::TorchRaw && toTorch()) {
       findUnsupported();
       addLevel(Stage::Torch);
       toLinalg();
@@ -179,6 +172,9 @@ private:
   }
 
   Json writeUnsupported() {
+    llvm::StringMap<std::string> written; // ops by the ids of nodes
+    for (const ReportNode &node : model_.nodes)
+      written.try_emplace(node.id, node.op);
     std::vector<std::vector<const Obstacle *>> groups; // in the order of the program
     std::map<std::pair<std::string, std::string>, size_t> known;
     for (const Obstacle &obstacle : obstacles_) {
@@ -195,11 +191,12 @@ private:
                     {"hint", hintFor(*uses.front())},
                     {"uses", Json::array()}};
       for (const Obstacle *use : uses) {
-        const Node *node = nodes_.find(use->node);
-        entry["uses"].push_back({{"node", use->node},
-                                 {"written_as", node ? Json(node->target) : Json()},
-                                 {"detail", use->detail},
-                                 {"source", sourceOf(use->node, subject_.sourceMap)}});
+        auto node = written.find(use->node);
+        entry["uses"].push_back(
+            {{"node", use->node},
+             {"written_as", node != written.end() ? Json(node->second) : Json()},
+             {"detail", use->detail},
+             {"source", sourceOf(use->node, subject_.sourceMap)}});
       }
       list.push_back(std::move(entry));
     }
@@ -210,10 +207,10 @@ private:
     llvm::StringSet<> unsupported;
     for (const Obstacle &obstacle : obstacles_)
       unsupported.insert(obstacle.node);
-    auto fate = [&](const Node &node, const std::string &id) {
-      return unsupported.contains(id) ? "unsupported" : how(node.target);
+    auto fate = [&](const ReportNode &node) {
+      return unsupported.contains(node.id) ? "unsupported" : how(node.op);
     };
-    levels_.insert(levels_.begin(), nodes_.writeLevel(fate));
+    levels_.insert(levels_.begin(), writeLevel(subject_.program.stage(), model_.nodes, fate));
     Json report = {{"schema", "linalgd.report"},
                    {"version", kReportSchema},
                    {"entry", subject_.options.entry},
@@ -221,15 +218,15 @@ private:
                    {"unsupported", writeUnsupported()},
                    {"problems", problems_},
                    {"levels", levels_}};
-    writeModel(subject_, report);
-    report["nodes"] = nodes_.write(fate, subject_.sourceMap);
+    writeModel(model_, subject_.signature, subject_.sourceMap, report);
+    report["nodes"] = writeNodes(model_.nodes, fate, subject_.sourceMap);
     return report;
   }
 
   const ReportSubject &subject_;
   MLIRContext &context_;
   DiagnosticCollector diagnostics_;
-  const NodeTable nodes_{subject_.imported.graph};
+  ReportModel model_;
   OwningOpRef<ModuleOp> module_;
   std::vector<Obstacle> obstacles_;
   llvm::SmallPtrSet<Operation *, 16> unsupported_; // of the module as it is

@@ -3,7 +3,7 @@
 // are rendered from that.
 #pragma once
 
-#include "compiler/import/model.h"
+#include "compiler/pipeline/program.h"
 #include "compiler/pipeline/report_json.h"
 
 #include "absl/status/statusor.h"
@@ -13,9 +13,9 @@ namespace linalgd {
 
 inline constexpr int kReportSchema = 1;
 
-// What a report is about. `signature` is that of the artifact.
+// What a report is about. `signature` is that of the artifact. The program's module is taken.
 struct ReportSubject {
-  const ImportedModel &imported;
+  Program &program;
   const Options &options;
   const SourceMap &sourceMap;
   const std::string &signature;

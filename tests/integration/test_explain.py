@@ -187,6 +187,47 @@ def test_every_form_of_model(client: linalgd.Client, program: Program, tmp_path:
     assert [op.op for op in traced.unsupported] == ["aten.linalg_eigh"]
 
 
+def test_models_that_are_mlir(
+    client: linalgd.Client, linalgc: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    text = """
+func.func @main(%x: !torch.vtensor<[?,8],f32>) -> !torch.vtensor<[?,8],f32> {
+  %w = torch.vtensor.literal(dense_resource<w> : tensor<8xf32>) : !torch.vtensor<[8],f32>
+  %0 = torch.aten.mul.Tensor %x, %w
+      : !torch.vtensor<[?,8],f32>, !torch.vtensor<[8],f32> -> !torch.vtensor<[?,8],f32>
+  %1 = torch.my.op %0 : !torch.vtensor<[?,8],f32> -> !torch.vtensor<[?,8],f32>
+  return %1 : !torch.vtensor<[?,8],f32>
+}
+"""
+    report = client.explain(text)
+    assert [op.op for op in report.unsupported] == ["my.op"]
+    source = report.unsupported[0].uses[0].source
+    assert source is not None
+    assert (source.file, source.line) == ("model.mlir", 6)
+    assert [(node.op, node.how) for node in report.nodes] == [
+        ("aten.mul.Tensor", "lowered"),
+        ("my.op", "unsupported"),
+    ]
+    assert report.nodes[0].results == ("float32[?, 8]",)
+    # What the unknown op makes of the size is not known.
+    assert [(symbol.name, symbol.inputs) for symbol in report.symbols] == [("s0", (("arg0", 0),)), ("u0", ())]
+    assert report.unbound == ["w"]
+    kept = client.explain(text, keep_ops=["my.op"])
+    assert kept.supported
+    path, other = tmp_path / "one.mlir", tmp_path / "other.mlir"
+    path.write_text(text)
+    other.write_text(text.replace("mul.Tensor", "div.Tensor"))
+    assert linalgc(path, "--keep-op", "my.op").stdout.startswith("The model compiles to linalg.\n")
+    keys = linalgc("--key", path, other, "--keep-op", "my.op")
+    assert keys.returncode == 1
+    assert "aten.mul.Tensor" in keys.stdout
+    assert "aten.div.Tensor" in keys.stdout
+    linalg = client.submit(text.replace("torch.my.op", "torch.aten.relu")).result(timeout=60).text()
+    lowered = client.explain(linalg)
+    assert lowered.supported
+    assert "linalg.generic" in {op.op for op in lowered.ops("linalg")}
+
+
 def test_the_page(client: linalgd.Client, program: Program) -> None:
     report = client.explain(program.save("strange"))
     page = Page(report.html())
