@@ -69,6 +69,9 @@ int kindOf(std::string_view token) {
   return std::isdigit(c) ? 0 : std::isalpha(c) || c == '_' ? 1 : c == ' ' ? 2 : 3;
 }
 
+// A long token that is repeated, again and again, would fill the memory.
+constexpr size_t kMostRepeated = 1 << 16;
+
 void mutateTokens(std::vector<std::string_view> &tokens, Random &random, std::string &storage) {
   size_t at = random.below(tokens.size());
   switch (random.below(7)) {
@@ -83,7 +86,7 @@ void mutateTokens(std::vector<std::string_view> &tokens, Random &random, std::st
     break;
   case 3: { // a bracket or a word many times over: what recursion meets
     storage.clear();
-    for (size_t i = size_t(1) << random.below(12); i-- > 0;)
+    for (size_t i = size_t(1) << random.below(12); i-- > 0 && storage.size() < kMostRepeated;)
       storage += tokens[at];
     tokens[at] = storage;
     break;
