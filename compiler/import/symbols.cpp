@@ -401,7 +401,7 @@ private:
       return fail(concat("unknown function '", escaped(name), "'"));
     std::vector<ExpressionPtr> arguments;
     if (accept(')'))
-      return make(name, std::move(arguments));
+      return fail(concat("'", name, "' without arguments"));
     do {
       if (!arguments.emplace_back(whole(depth + 1)))
         return nullptr;

@@ -76,6 +76,7 @@ TEST(Symbols, AreRefusedWithTheirPlace) {
   EXPECT_THAT(read("rubbish"), HasSubstr("unknown name 'rubbish'"));
   EXPECT_THAT(read("Symbol('rubbish')"), HasSubstr("unknown symbol 'rubbish'"));
   EXPECT_THAT(read("s0 +"), HasSubstr("expected a name"));
+  EXPECT_THAT(read("Mul()"), HasSubstr("'Mul' without arguments"));
   EXPECT_THAT(read("s0 if s1"), HasSubstr("expected 'else'"));
   EXPECT_THAT(read("1.5.2"), HasSubstr("expected a number"));
   EXPECT_THAT(read(std::string(5000, '(')), HasSubstr("levels of nesting"));
