@@ -167,6 +167,23 @@ static Value listOf(torch::TorchBuilder &b, Operation *op, const Cell &cell, Str
   return b.list(pairs, type.getContainedType());
 }
 
+// dict([(key, value), ...])
+Results Heap::makeDict(Operation *op, const Cell &pairs) {
+  Cell cell;
+  for (Value pair : pairs.values) {
+    std::optional<Cell> item = find(pair);
+    if (!item || item->values.size() != 2)
+      return std::nullopt;
+    std::optional<size_t> place = findKey(cell, item->values[0]);
+    if (!place)
+      return std::nullopt;
+    setItem(cell, *place, item->values[0], item->values[1]);
+  }
+  OpBuilder builder(op);
+  return SmallVector<Value>{torch::DictConstructOp::create(
+      builder, op->getLoc(), op->getResult(0).getType(), cell.keys, cell.values)};
+}
+
 Results Heap::followDict(Operation *op, Cell cell) {
   Operation *maker = makerOf(op->getOperand(0));
   StringRef name = baseName(op);
@@ -253,6 +270,8 @@ Results Heap::follow(Operation *op) {
     return std::nullopt;
   if (isa<torch::DictType>(op->getOperand(0).getType()))
     return followDict(op, std::move(*cell));
+  if (baseName(op) == "dict")
+    return makeDict(op, *cell);
   return torch::isListWrite(op) ? followList(op, std::move(*cell)) : std::nullopt;
 }
 

@@ -46,6 +46,7 @@ public:
 private:
   std::optional<llvm::SmallVector<mlir::Value>> followList(mlir::Operation *op, Cell cell);
   std::optional<llvm::SmallVector<mlir::Value>> followDict(mlir::Operation *op, Cell cell);
+  std::optional<llvm::SmallVector<mlir::Value>> makeDict(mlir::Operation *op, const Cell &pairs);
 
   llvm::MapVector<mlir::Operation *, Cell> cells_;
   llvm::DenseSet<mlir::Operation *> shared_;

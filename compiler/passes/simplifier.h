@@ -7,16 +7,19 @@
 #include "compiler/passes/merge.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/FoldUtils.h"
 
 namespace linalgd {
 
 class Simplifier {
 public:
-  explicit Simplifier(mlir::func::FuncOp function)
-      : function_(function), rewriter_(function.getContext()), folder_(function.getContext()) {}
+  // `earlier`: a call of the same program that has ended, whose attributes this one finds.
+  explicit Simplifier(mlir::func::FuncOp function, const Simplifier *earlier = nullptr);
 
   llvm::LogicalResult run() { return run(function_.getBody().front()); }
+  // The slots that are no tensors and are other constants at the end.
+  const llvm::MapVector<mlir::StringAttr, mlir::Value> &rebound() const { return rebound_; }
 
 private:
   llvm::LogicalResult run(mlir::Block &block);
@@ -36,6 +39,10 @@ private:
 
   llvm::LogicalResult visitSlot(mlir::Operation *op);
   llvm::LogicalResult loadSlot(mlir::StringAttr slot, mlir::Location loc);
+  mlir::Value copyToEntry(mlir::Value value, mlir::Location loc);
+  mlir::Value copyConstant(const Heap &from, mlir::Value value, mlir::OpBuilder &builder);
+  bool isConstant(mlir::Value value);
+  bool isSame(mlir::Value x, mlir::Value y);
   llvm::LogicalResult loadSlots(mlir::Operation *op);
   llvm::LogicalResult writeSlots(mlir::func::ReturnOp end);
 
@@ -45,7 +52,19 @@ private:
   mlir::Operation *next_ = nullptr;                   // of the block being visited
   llvm::DenseMap<mlir::Operation *, int64_t> rounds_; // that were peeled off a loop
   Heap heap_;
+  llvm::DenseMap<mlir::StringAttr, mlir::Value> initialValues_; // in the module's initializer
+  mlir::IRMapping atEntry_;                                     // from there to the function
+  mlir::Operation *lastAtEntry_ = nullptr;
   llvm::MapVector<mlir::StringAttr, mlir::Value> firstValues_; // of the slots that are used
+  llvm::MapVector<mlir::StringAttr, mlir::Value> rebound_;
+  const Simplifier *earlier_;
 };
+
+// Simplifies a function. A program may change attributes that are no tensors, if that makes no
+// difference to the next call of it.
+llvm::LogicalResult simplify(mlir::func::FuncOp function);
+
+// Erases what has no use, users before what they use.
+void eraseDead(mlir::Operation *root);
 
 } // namespace linalgd

@@ -151,14 +151,12 @@ bool Simplifier::visitCast(Operation *op) {
   return true;
 }
 
-// What an op is decomposed into is visited next.
+// What an op is decomposed into is visited next: what tensors have nothing to do with, and lists of
+// tensors, whose number is then known.
 bool Simplifier::visitKnown(Operation *op) {
   auto decompose = dyn_cast<torch::Decompose>(op);
-  bool isKnowledge = decompose && llvm::none_of(op->getResultTypes(), [](Type type) {
-                       auto list = dyn_cast<torch::ListType>(type);
-                       return torch::isTensor(list ? list.getContainedType() : type);
-                     });
-  if (!decompose || !op->getNumResults() || !(isKnowledge || op->hasTrait<torch::Known>()))
+  bool makesTensors = llvm::any_of(op->getResultTypes(), torch::isTensor);
+  if (!decompose || !op->getNumResults() || (makesTensors && !op->hasTrait<torch::Known>()))
     return false;
   Operation *before = op->getPrevNode();
   Block *block = op->getBlock();
@@ -250,75 +248,12 @@ LogicalResult Simplifier::visitIf(torch::IfOp op) {
   return mergeBranches(op, heap_, ofThen, ofElse);
 }
 
-//===-- global slots --------------------------------------------------------------------------===//
-
-// Computes the slot's first value where the function starts.
-LogicalResult Simplifier::loadSlot(StringAttr slot, Location loc) {
-  if (firstValues_.contains(slot))
-    return success();
-  auto module = function_->getParentOfType<ModuleOp>();
-  OpBuilder builder = OpBuilder::atBlockBegin(&function_.getBody().front());
-  IRMapping map;
-  auto copy = [&](Value value, auto &self) -> void {
-    if (map.contains(value))
-      return;
-    for (Value operand : value.getDefiningOp()->getOperands())
-      self(operand, self);
-    builder.clone(*value.getDefiningOp(), map)->setLoc(loc);
-  };
-  for (auto initializer : module.getOps<torch::GlobalSlotModuleInitializerOp>()) {
-    auto all = cast<torch::InitializeGlobalSlotsOp>(initializer.getInitializer().front().back());
-    for (auto [name, value] : llvm::zip_equal(all.getSlotSymNames(), all.getInitialValues())) {
-      if (cast<FlatSymbolRefAttr>(name).getAttr() != slot)
-        continue;
-      copy(value, copy);
-      heap_.slots[slot] = firstValues_[slot] = map.lookup(value);
-      return success();
-    }
-  }
-  return emitError(loc) << "the global slot '" << slot.getValue() << "' has no first value";
-}
-
-// Those that an op uses in its regions: what they are before it is known then.
-LogicalResult Simplifier::loadSlots(Operation *op) {
-  WalkResult result = op->walk([&](Operation *inner) {
-    bool usesSlot = isa<torch::GlobalSlotGetOp, torch::GlobalSlotSetOp>(inner);
-    if (usesSlot && failed(loadSlot(inner->getAttrOfType<FlatSymbolRefAttr>("slot").getAttr(),
-                                    inner->getLoc())))
-      return WalkResult::interrupt();
-    return WalkResult::advance();
+void eraseDead(Operation *root) {
+  root->walk<WalkOrder::PostOrder, mlir::ReverseIterator>([](Operation *op) {
+    if (isOpTriviallyDead(op) ||
+        (op->use_empty() && (isa<torch::CreateObjectOp>(op) || isOperator(op, "aten.format"))))
+      op->erase();
   });
-  return failure(result.wasInterrupted());
-}
-
-LogicalResult Simplifier::visitSlot(Operation *op) {
-  StringAttr slot = op->getAttrOfType<FlatSymbolRefAttr>("slot").getAttr();
-  if (failed(loadSlot(slot, op->getLoc())))
-    return failure();
-  if (auto write = dyn_cast<torch::GlobalSlotSetOp>(op))
-    heap_.slots[slot] = write.getValue();
-  else
-    op->getResult(0).replaceAllUsesWith(heap_.slots[slot]);
-  op->erase();
-  return success();
-}
-
-// What the slots are at the end is the module's new state.
-LogicalResult Simplifier::writeSlots(func::ReturnOp end) {
-  for (auto &[slot, value] : heap_.slots) {
-    Value first = firstValues_.lookup(slot);
-    std::optional<Cell> cell = heap_.find(value);
-    bool isChanged = cell && heap_.isChanged(Heap::makerOf(value));
-    if (value == first && !isChanged)
-      continue;
-    if (!torch::isTensor(torch::strip(value).getType()))
-      return end.emitError("unsupported op 'torch.prim.SetAttr': the model changes its attribute '")
-             << slot.getValue() << "', a " << value.getType()
-             << "; only tensors can be state: register it as a buffer";
-    OpBuilder builder(end);
-    torch::GlobalSlotSetOp::create(builder, value.getLoc(), slot.getValue(), torch::strip(value));
-  }
-  return success();
 }
 
 //===-- the pass ------------------------------------------------------------------------------===//
@@ -337,15 +272,6 @@ bool hasControl(ModuleOp module) {
       .wasInterrupted();
 }
 
-// Backwards, so that users go before what they use.
-void eraseDead(ModuleOp module) {
-  module.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([](Operation *op) {
-    if (isOpTriviallyDead(op) ||
-        (op->use_empty() && (isa<torch::CreateObjectOp>(op) || isOperator(op, "aten.format"))))
-      op->erase();
-  });
-}
-
 struct SimplifyControl : PassWrapper<SimplifyControl, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SimplifyControl)
   StringRef getArgument() const override { return "linalgd-simplify-control"; }
@@ -356,7 +282,7 @@ struct SimplifyControl : PassWrapper<SimplifyControl, OperationPass<ModuleOp>> {
     if (!hasControl(module))
       return;
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal() && failed(Simplifier(function).run()))
+      if (!function.isExternal() && failed(simplify(function)))
         return signalPassFailure();
     for (auto initializer :
          llvm::make_early_inc_range(module.getOps<torch::GlobalSlotModuleInitializerOp>()))

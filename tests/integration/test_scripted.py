@@ -325,6 +325,70 @@ class LoopInPlace(nn.Module):
         return rows, y + i
 
 
+class Parts(nn.Module):
+    """Lists of parts of a tensor, and dictionaries of pairs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = torch.zeros(2)
+        for i, column in enumerate(x.unbind(1)):
+            total = total + column * i
+        widths = [1, x.shape[1] - 1]
+        for part, factor in zip(x.split(widths, 1), [2.0, 3.0]):
+            total = total + part.sum(1) * factor
+        named = dict([("total", total), ("first", x[0])])
+        named["total"][0] += 1
+        return named["total"] + len(named) + len(x)
+
+
+class Sizes(nn.Module):
+    """A size that goes through tensors of numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = torch.tensor(x.shape)
+        smallest = torch.min(shape).to(torch.float32)
+        scale = torch.min(8.0 / smallest, 2 ** torch.tensor(5.0).log2().round()).item()
+        weights = torch.tensor([[1.0, 2.0], [3.0, len(x)]])
+        counts = torch.tensor([x.size(0), int(x.sum())])
+        y = nn.functional.interpolate(x[None, None], scale_factor=float(scale), recompute_scale_factor=True)
+        return y.sum() * weights * counts
+
+
+class Remembers(nn.Module):
+    """Attributes that are no tensors, are set by the first call and change no other one."""
+
+    scales: list[float] | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = None
+        self.has_warned = False
+        self.offsets = [torch.ones(3), torch.zeros(3)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.has_warned:
+            print("once")
+            self.has_warned = True
+        if self.scales is None:
+            self.scales = [float(size) for size in x.shape]
+        self.offsets = [offset.to(x.dtype) for offset in self.offsets]
+        scales = self.scales
+        assert scales is not None
+        return x * scales[0] + self.offsets[0] * scales[1]
+
+
+class Toggles(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.flag = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.flag = not self.flag
+        return x if self.flag else -x
+
+
+CASES["parts"] = Parts()
+CASES["sizes"] = Sizes()
+CASES["remembers"] = Remembers()
 CASES["branch in place"] = BranchInPlace()
 CASES["loop in place"] = LoopInPlace()
 X = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -6.0]])
@@ -339,3 +403,9 @@ def test_construct(client: linalgd.Client, name: str) -> None:
         with torch.no_grad():
             expected = scripted(x.clone())
         torch.testing.assert_close(compiled(x.clone()), expected)
+
+
+def test_attribute_that_makes_a_difference(client: linalgd.Client) -> None:
+    """What a call finds there another one has left: that cannot be a constant."""
+    with pytest.raises(linalgd.CompileError, match="'flag', and does something else when it is called again"):
+        client.compile(torch.jit.script(Toggles()), (X,))

@@ -225,6 +225,11 @@ Value compareStrings(TorchBuilder &b, Value first, Value second, bool equal) {
 
 //===-- tensors -------------------------------------------------------------------------------===//
 
+Value lengthOfTensor(TorchBuilder &b, Value tensor) {
+  Sizes sizes = sizesOf(tensor);
+  return sizes && !sizes->empty() ? b.size(tensor, 0) : Value();
+}
+
 Value dtypeNumber(TorchBuilder &b, Value tensor) {
   std::optional<int64_t> kind;
   if (Type dtype = dtypeOf(tensor))

@@ -34,6 +34,7 @@ def Aten_SliceTOp : KnownList<"aten.slice.t", (ins ListOfT:$l, Default<Opt<Int>,
 def Aten_AddTOp : KnownList<"aten.add.t", (ins ListOfT:$a, ListOfT:$b), "joinLists(b, getA(), getB())">;
 def Aten_MulLeftTOp : KnownList<"aten.mul.left_t", (ins ListOfT:$l, Int:$n), "repeatList(b, getL(), getN())">;
 def Aten_ListTOp : KnownList<"aten.list.t", (ins ListOfT:$l), "copyList(b, getL())">;
+def Aten_CopyTOp : KnownList<"aten.copy.t", (ins ListOfT:$self), "copyList(b, getSelf())">;
 def Aten_ContainsStrListOp : KnownBool<"aten.__contains__.str_list", (ins ListOf<Str>:$l, Str:$item),
     "containsItem(b, getL(), getItem())">;
 def Aten_ContainsIntListOp : KnownBool<"aten.__contains__.int_list", (ins ListOf<Int>:$l, Int:$item),
@@ -41,6 +42,10 @@ def Aten_ContainsIntListOp : KnownBool<"aten.__contains__.int_list", (ins ListOf
 def Aten_EqIntListOp : KnownBool<"aten.eq.int_list", (ins ListOf<Int>:$a, ListOf<Int>:$b),
     "compareLists(b, getA(), getB(), true)">;
 def Aten_NeIntListOp : KnownBool<"aten.ne.int_list", (ins ListOf<Int>:$a, ListOf<Int>:$b),
+    "compareLists(b, getA(), getB(), false)">;
+def Aten_EqStrListOp : KnownBool<"aten.eq.str_list", (ins ListOf<Str>:$a, ListOf<Str>:$b),
+    "compareLists(b, getA(), getB(), true)">;
+def Aten_NeStrListOp : KnownBool<"aten.ne.str_list", (ins ListOf<Str>:$a, ListOf<Str>:$b),
     "compareLists(b, getA(), getB(), false)">;
 def Aten_AllBoolOp : KnownBool<"aten.all.bool", (ins ListOf<Bool>:$self), "isEvery(b, getSelf(), true)">;
 def Aten_AnyBoolOp : KnownBool<"aten.any.bool", (ins ListOf<Bool>:$self), "isEvery(b, getSelf(), false)">;
@@ -66,9 +71,12 @@ def Aten_NeStrOp : KnownBool<"aten.ne.str", (ins Str:$a, Str:$b), "compareString
 
 //===-- tensors -------------------------------------------------------------------------------===//
 
+def Aten_LenTensorOp : KnownInt<"aten.len.Tensor", (ins Tensor:$t), "lengthOfTensor(b, getT())">;
 def Prim_DtypeOp : KnownInt<"prim.dtype", (ins Tensor:$a), "dtypeNumber(b, getA())">;
 // An executable runs on the processor.
 def Prim_DeviceOp : KnownOp<"prim.device", (ins Tensor:$a), Device,
+    "r.add(torch::DeviceType::get(r.context))", "ConstantDeviceOp::create(b, \"cpu\")">;
+def Aten_DeviceStrOp : KnownOp<"aten.device", (ins Str:$a), Device,
     "r.add(torch::DeviceType::get(r.context))", "ConstantDeviceOp::create(b, \"cpu\")">;
 def Prim_TypeOp : KnownStr<"prim.type", (ins Device:$self), "deviceType(b, getSelf())">;
 def Prim_IsCudaOp : KnownBool<"prim.is_cuda", (ins Tensor:$a), "b.constBool(false)">;

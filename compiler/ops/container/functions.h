@@ -29,6 +29,7 @@ mlir::Value joinStrings(TorchBuilder &b, mlir::Value first, mlir::Value second);
 mlir::Value lengthOfString(TorchBuilder &b, mlir::Value string);
 mlir::Value compareStrings(TorchBuilder &b, mlir::Value first, mlir::Value second, bool equal);
 
+mlir::Value lengthOfTensor(TorchBuilder &b, mlir::Value tensor);
 mlir::Value dtypeNumber(TorchBuilder &b, mlir::Value tensor);
 mlir::Value deviceType(TorchBuilder &b, mlir::Value device);
 mlir::Value isOfKind(TorchBuilder &b, mlir::Value tensor, bool (*kind)(mlir::Type));

@@ -19,7 +19,12 @@ class Convert<string name, dag arguments, string dtype, list<Trait> traits = []>
 // PyTorch hands out the tensor itself where nothing changes, unless `copy`, an expression, is true.
 class MaybeConvert<string name, dag arguments, string dtype, string copy>
     : Convert<name, arguments, dtype, [IsMaybeView]> {
+  let hasFolder = 1;
   let definition = [{
+    ::mlir::OpFoldResult $cppClass::fold(FoldAdaptor) {
+      bool isSame = getSelf().getType() == getType() && dtypeOf(getSelf()) && aliases(true);
+      return isSame ? ::mlir::OpFoldResult(getSelf()) : ::mlir::OpFoldResult();
+    }
     ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
       return ::linalgd::torch::lowerConversion(b);
     }

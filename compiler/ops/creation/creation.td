@@ -2,7 +2,7 @@
 #ifndef LINALGD_OPS_CREATION
 #define LINALGD_OPS_CREATION
 
-include "compiler/dialect/Torch.td"
+include "compiler/dialect/Known.td"
 
 defvar options = (ins Kw<Opt<ScalarType>, "None">:$dtype, Kw<Opt<Layout>, "None">:$layout,
     Kw<Opt<Device>, "None">:$device, Kw<Opt<Bool>, "None">:$pin_memory);
@@ -52,6 +52,25 @@ def Aten_NewEmptyOp : FilledNew<"new_empty", (ins), "b.constInt(0)">;
 def Aten_NewEmptyStridedOp : FilledNew<"new_empty_strided", (ins ListOf<SymInt>:$stride), "b.constInt(0)">;
 def Aten_ScalarTensorOp : Filled<"scalar_tensor", !con((ins Scalar:$s), options), "scalarSizes()",
     "r.f32()", "op.getS()", "b.intList(::llvm::ArrayRef<int64_t>())">;
+
+// A tensor of `data`, a number or nested lists of them.
+class FromData<string name, string argument, SchemaType type, dag tail = (ins)>
+    : AtenOp<name, !con(!dag(ins, [type], [argument]), (ins Kw<Opt<ScalarType>, "None">:$dtype,
+        Kw<Opt<Device>, "None">:$device), tail), (outs Tensor:$result), [Decomposes]> {
+  let infer = "inferData(r, op.getOperands()[0], op.getDtype())";
+  let definition = [{
+    ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
+      return ::linalgd::torch::decomposeData(b, getOperand(0));
+    }
+  }];
+}
+class FromNumbers<string overload, string argument, SchemaType type>
+    : FromData<"tensor" # overload, argument, type, (ins Kw<Bool, "False">:$requires_grad)>;
+def Aten_TensorOfDataOp : FromNumbers<"", "data", ListOfT>;
+def Aten_TensorOfIntOp : FromNumbers<".int", "t", Int>;
+def Aten_TensorOfFloatOp : FromNumbers<".float", "t", Float>;
+def Aten_TensorOfBoolOp : FromNumbers<".bool", "t", Bool>;
+def Aten_AsTensorListOp : FromData<"as_tensor.list", "data", ListOfT>;
 
 //===-- ranges --------------------------------------------------------------------------------===//
 

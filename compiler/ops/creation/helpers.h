@@ -15,4 +15,8 @@ mlir::Value sizesAs(TorchBuilder &b, mlir::Value tensor);
 // `aten.full` of the result's dtype; fails where `size` is null.
 llvm::LogicalResult decomposeFilled(Decomposition &b, mlir::Value size, mlir::Value value);
 
+// Of what data, a number or nested lists of them, becomes.
+llvm::LogicalResult inferData(Inference &r, mlir::Value data, mlir::Value dtype);
+llvm::LogicalResult decomposeData(Decomposition &b, mlir::Value data);
+
 } // namespace linalgd::torch

@@ -65,8 +65,9 @@ def Aten_LshiftIntOp : NumberOp<"__lshift__.int", (ins Int:$a, Int:$b), Int, "r.
 def Aten_RshiftIntOp : NumberOp<"__rshift__.int", (ins Int:$a, Int:$b), Int, "r.integer()",
     "lowerShift<arith::ShRSIOp>(b, op.getA(), op.getB())">;
 class FloatPower<string name, SchemaType a, SchemaType b>
-    : NumberOp<name, (ins a:$a, b:$b), Float, "r.floating()",
-               "math::PowFOp::create(b, toFloat(b, op.getA()), toFloat(b, op.getB())).getResult()">;
+    : FoldedScalarOp<name, (ins a:$a, b:$b), Float, "r.floating()",
+                     "[](double a, double b) { return std::pow(a, b); }",
+                     "math::PowFOp::create(b, toFloat(b, op.getA()), toFloat(b, op.getB())).getResult()">;
 def Aten_PowIntOp : FloatPower<"pow.int", Int, Int>;
 def Aten_PowFloatOp : FloatPower<"pow.float", Float, Float>;
 def Aten_PowIntFloatOp : FloatPower<"pow.int_float", Int, Float>;
@@ -83,6 +84,33 @@ class Rounding<string name, string mathOp, string function>
                      "toInteger(b, math::" # mathOp # "::create(b, op.getA()))">;
 def Aten_FloorFloatOp : Rounding<"floor.float", "FloorOp", "std::floor">;
 def Aten_CeilFloatOp : Rounding<"ceil.float", "CeilOp", "std::ceil">;
+
+// The first one where they are equal, as Python has it.
+class FloatExtreme<string name, SchemaType a, SchemaType b, string better, string predicate>
+    : Torch_SchemaOp<"prim." # name, (ins a:$a, b:$b), (outs Float:$result), [Lowers]> {
+  let infer = "r.floating()";
+  let hasFolder = 1;
+  let definition = [{
+    ::mlir::OpFoldResult $cppClass::fold(FoldAdaptor op) {
+      return ::linalgd::torch::foldNumbers(getOperation(), op.getOperands(), [](double a, double b) {
+        return b }] # better # [{ a ? b : a;
+      });
+    }
+    ::llvm::LogicalResult $cppClass::lowerToLinalg(::linalgd::torch::Lowering &b) {
+      ::mlir::Value first = toFloat(b, b.operands[0]), second = toFloat(b, b.operands[1]);
+      ::mlir::Value isSecond = arith::CmpFOp::create(
+          b, arith::CmpFPredicate::}] # predicate # [{, second, first);
+      return b.replace(arith::SelectOp::create(b, isSecond, second, first).getResult());
+    }
+  }];
+}
+multiclass FloatExtremes<string name, string better, string predicate> {
+  def FloatOp : FloatExtreme<name # ".float", Float, Float, better, predicate>;
+  def IntFloatOp : FloatExtreme<name # ".int_float", Int, Float, better, predicate>;
+  def FloatIntOp : FloatExtreme<name # ".float_int", Float, Int, better, predicate>;
+}
+defm Prim_Max : FloatExtremes<"max", ">", "OGT">;
+defm Prim_Min : FloatExtremes<"min", "<", "OLT">;
 
 class Difference<string name, SchemaType a, SchemaType b>
     : FoldedScalarOp<name, (ins a:$a, b:$b), Float, "r.floating()",

@@ -6,6 +6,8 @@
 namespace linalgd::torch {
 
 llvm::LogicalResult inferNonzero(Inference &r, mlir::Value self);
+// The columns of nonzero, as a list.
+llvm::LogicalResult decomposeColumns(Decomposition &b, mlir::Value self);
 llvm::LogicalResult inferUnique(Inference &r, mlir::Value self, mlir::Value inverse,
                                 mlir::Value counts);
 llvm::LogicalResult inferUniqueSlices(Inference &r, mlir::Value self, mlir::Value dim);

@@ -170,11 +170,11 @@ LogicalResult NonzeroStaticOp::decompose(Decomposition &b) {
   return b.replace(SliceTensorOp::create(b, all, zero, zero, getSize(), b.constInt(1)));
 }
 
-LogicalResult NonzeroNumpyOp::decompose(Decomposition &b) {
-  Sizes sizes = sizesOf(getSelf());
+LogicalResult decomposeColumns(Decomposition &b, Value self) {
+  Sizes sizes = sizesOf(self);
   if (!sizes || sizes->empty())
     return failure();
-  return b.replace(UnbindIntOp::create(b, NonzeroOp::create(b, getSelf()), b.constInt(1)));
+  return b.replace(UnbindIntOp::create(b, NonzeroOp::create(b, self), b.constInt(1)));
 }
 
 LogicalResult MaskedSelectOp::infer(Adaptor op, Inference &r) {

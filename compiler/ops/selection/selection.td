@@ -14,10 +14,17 @@ def Aten_ArgwhereOp : Select<"argwhere", (ins Tensor:$self), Decomposes> {
 def Aten_NonzeroStaticOp : Select<"nonzero_static",
     (ins Tensor:$self, Kw<SymInt>:$size, Kw<Int, "-1">:$fill_value), Decomposes>;
 // The columns of nonzero.
-def Aten_NonzeroNumpyOp
-    : AtenOp<"nonzero_numpy", (ins Tensor:$self), (outs ListOf<Tensor>:$result), [Decomposes]> {
+class Columns<string name, string argument>
+    : AtenOp<name, !dag(ins, [Tensor], [argument]), (outs ListOf<Tensor>:$result), [Decomposes]> {
   let infer = "r.tensorList(SmallVector<int64_t>{ShapedType::kDynamic}, r.si64())";
+  let definition = [{
+    ::llvm::LogicalResult $cppClass::decompose(::linalgd::torch::Decomposition &b) {
+      return ::linalgd::torch::decomposeColumns(b, getOperand());
+    }
+  }];
 }
+def Aten_NonzeroNumpyOp : Columns<"nonzero_numpy", "self">;
+def Aten_WhereOp : Columns<"where", "condition">;
 def Aten_MaskedSelectOp : Select<"masked_select", (ins Tensor:$self, Tensor:$mask), Lowers>;
 // The elements of source, in order, where the mask is true.
 def Aten_MaskedScatterOp
