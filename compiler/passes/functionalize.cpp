@@ -54,15 +54,19 @@ void Functionalizer::define(Value value, Alias alias) {
   aliases_.push_back(std::move(alias));
 }
 
-Value Functionalizer::applyView(const ViewStep &step, Value base) {
-  SmallVector<Value> operands(step.op->getOperands());
+// A view, or list of views, of a value.
+Value Functionalizer::viewOf(Operation *op, Value base) {
+  SmallVector<Value> operands(op->getOperands());
   operands[0] = base;
   for (Value &operand : MutableArrayRef(operands).drop_front())
     operand = read(operand);
-  OperationState state(b_.getLoc(), step.op->getName(), operands,
-                       llvm::map_to_vector(step.op->getResultTypes(), asValueType),
-                       step.op->getAttrs());
-  Value result = b_.create(state)->getResult(0);
+  OperationState state(b_.getLoc(), op->getName(), operands,
+                       llvm::map_to_vector(op->getResultTypes(), asValueType), op->getAttrs());
+  return b_.create(state)->getResult(0);
+}
+
+Value Functionalizer::applyView(const ViewStep &step, Value base) {
+  Value result = viewOf(step.op, base);
   auto list = dyn_cast<torch::ListType>(result.getType());
   if (!list)
     return result;
@@ -88,6 +92,8 @@ Value Functionalizer::readAlias(Alias &alias) {
 Value Functionalizer::read(Value value) {
   if (isAlias(value))
     return readAlias(aliasOf(value));
+  if (torch::View view = listViews_.lookup(value))
+    return viewOf(view, read(view->getOperand(0)));
   Type type = value.getType();
   if (asValueType(type) == type)
     return value;

@@ -79,6 +79,7 @@ private:
   // The value of a tensor, list or tuple at this point of the program.
   mlir::Value read(mlir::Value value);
   mlir::Value readAlias(Alias &alias);
+  mlir::Value viewOf(mlir::Operation *op, mlir::Value base);
   mlir::Value applyView(const ViewStep &step, mlir::Value base);
   llvm::LogicalResult write(mlir::Operation *op, mlir::Value target, mlir::Value update);
   void eraseLater(mlir::Operation *op) { dead_.push_back(op); }

@@ -4,13 +4,18 @@
 // each value that is an object of the module which one it is: its attributes are slots, and what
 // its methods do is put in place of their calls. What the entry does not reach is left out.
 #include "compiler/dialect/builders.h"
+#include "compiler/ops/assertion/assertion.h"
+#include "compiler/ops/container/container.h"
 #include "compiler/ops/control/control.h"
+#include "compiler/ops/numeric/numeric.h"
 #include "compiler/ops/object/functions.h"
 #include "compiler/ops/object/object.h"
+#include "compiler/ops/scalar/scalar.h"
 #include "compiler/passes/passes.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -44,6 +49,7 @@ private:
   LogicalResult writeAttribute(torch::SetAttrOp op);
   LogicalResult call(Operation *op, StringRef callee, ValueRange operands);
   LogicalResult callMethod(torch::CallMethodOp op);
+  LogicalResult callChosen(torch::CallMethodOp op, Operation *choice);
   LogicalResult compareEnums(Operation *op);
   FailureOr<Value> slotValue(Operation *op, NnModuleOp object, StringRef name);
   StringAttr slotOf(NnModuleOp object, StringRef name, Value initial);
@@ -57,9 +63,10 @@ private:
   func::FuncOp entry_;
   NnModuleOp root_;
   DenseMap<Value, NnModuleOp> known_;
+  DenseMap<Value, Operation *> choices_;            // of a container's modules, by index or key
   llvm::MapVector<Operation *, std::string> paths_; // of the objects, from the root
   llvm::MapVector<StringAttr, Value> slots_;        // and their first values
-  SmallVector<Operation *> dead_;
+  llvm::SetVector<Operation *> dead_;
   SmallVector<StringRef> calls_; // that are being put in place
   size_t numCloned_ = 0;
 };
@@ -121,7 +128,7 @@ LogicalResult Globalizer::readAttribute(torch::GetAttrOp op) {
     return failure();
   if (auto held = value->getDefiningOp<NnModuleOp>()) {
     known_[op.getResult()] = held;
-    dead_.push_back(op);
+    dead_.insert(op);
     return success();
   }
   OpBuilder builder(op);
@@ -186,7 +193,59 @@ LogicalResult Globalizer::call(Operation *op, StringRef name, ValueRange operand
   return success();
 }
 
+// Calls the method of each module of a container in a branch of its own.
+LogicalResult Globalizer::callChosen(torch::CallMethodOp op, Operation *choice) {
+  Value container = choice->getOperand(0), key = choice->getOperand(1);
+  NnModuleOp owner = objectOf(container);
+  if (!owner || owner.getBody().getOps<torch::SlotOp>().empty())
+    return op.emitError("unsupported op 'torch.prim.ModuleContainerIndex': it is not known which "
+                        "container it takes a module of");
+  auto slots = llvm::to_vector(owner.getBody().getOps<torch::SlotOp>());
+  auto count = static_cast<int64_t>(slots.size());
+  torch::TorchBuilder b(op.getLoc(), op);
+  auto isChosen = [&](int64_t index) -> Value {
+    if (isa<torch::StringType>(key.getType()))
+      return torch::EqStrOp::create(
+          b, key, torch::ConstantStrOp::create(b, b.getStringAttr(slots[index].getName())));
+    Value fromStart = torch::EqIntOp::create(b, key, b.constInt(index));
+    Value fromEnd = torch::EqIntOp::create(b, key, b.constInt(index - count));
+    return torch::OrBoolOp::create(b, fromStart, fromEnd);
+  };
+  // From `index` on: the last one must be it.
+  auto callFrom = [&](int64_t index, auto &self) -> Value {
+    auto call = [&]() -> Value {
+      torch::SlotOp slot = slots[index];
+      Value module =
+          torch::GetAttrOp::create(b, slot.getValue().getType(), container, slot.getName());
+      return torch::CallMethodOp::create(b, op.getType(), module, op.getName(), op.getArgs());
+    };
+    Value holds = isChosen(index);
+    if (index + 1 == count) {
+      Value message = torch::ConstantStrOp::create(b, b.getStringAttr("there is no such module"));
+      torch::AssertScalarOp::create(b, holds, message);
+      return call();
+    }
+    auto branches = torch::IfOp::create(b, op->getResultTypes(), holds);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&branches.getThenRegion().emplaceBlock());
+    torch::IfYieldOp::create(b, call());
+    b.setInsertionPointToStart(&branches.getElseRegion().emplaceBlock());
+    torch::IfYieldOp::create(b, self(index + 1, self));
+    return branches.getResult(0);
+  };
+  Operation *before = op->getPrevNode();
+  Value result = callFrom(0, callFrom);
+  Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();
+  if (failed(visit(first, op->getIterator())))
+    return failure();
+  op.replaceAllUsesWith(result);
+  op.erase();
+  return success();
+}
+
 LogicalResult Globalizer::callMethod(torch::CallMethodOp op) {
+  if (Operation *choice = choices_.lookup(torch::strip(op.getReceiver())))
+    return callChosen(op, choice);
   NnModuleOp object = objectOf(op.getReceiver());
   Type type = object ? object.getType() : op.getReceiver().getType();
   StringRef name = cast<torch::NnModuleType>(type).getClassName();
@@ -247,6 +306,11 @@ LogicalResult Globalizer::visit(Operation *op) {
     return call(op, function.getCallee(), function.getOperands());
   if (auto branches = dyn_cast<torch::IfOp>(op))
     return visitBranches(branches);
+  if (torch::getQualifiedName(op).starts_with("prim.ModuleContainerIndex")) {
+    choices_[op->getResult(0)] = op;
+    dead_.insert(op);
+    return success();
+  }
   if (isa<torch::EqEnumOp, torch::NeEnumOp>(op))
     return compareEnums(op);
   for (Region &region : op->getRegions())
@@ -265,6 +329,27 @@ LogicalResult Globalizer::visit(Block::iterator first, Block::iterator end) {
   return success();
 }
 
+// A slot's first value, in the initializer. An object in a container, a member of an enum, is made
+// there.
+static void copyInitial(Value value, OpBuilder &builder, IRMapping &map) {
+  if (map.contains(value))
+    return;
+  Operation *op = value.getDefiningOp();
+  if (auto object = dyn_cast<NnModuleOp>(op)) {
+    Value made = torch::CreateObjectOp::create(builder, op->getLoc(), object.getType());
+    map.map(value, made);
+    for (auto slot : object.getBody().getOps<torch::SlotOp>()) {
+      copyInitial(slot.getValue(), builder, map);
+      torch::SetAttrOp::create(builder, op->getLoc(), made, slot.getName(),
+                               map.lookup(slot.getValue()));
+    }
+    return;
+  }
+  for (Value operand : op->getOperands())
+    copyInitial(operand, builder, map);
+  builder.clone(*op, map);
+}
+
 void Globalizer::writeSlots() {
   if (slots_.empty())
     return;
@@ -277,18 +362,10 @@ void Globalizer::writeSlots() {
   auto initializer = torch::GlobalSlotModuleInitializerOp::create(builder, loc);
   builder.setInsertionPointToStart(&initializer.getInitializer().emplaceBlock());
   IRMapping map;
-  auto copy = [&](Value value, auto &self) -> void {
-    if (map.contains(value))
-      return;
-    Operation *op = value.getDefiningOp();
-    for (Value operand : op->getOperands())
-      self(operand, self);
-    builder.clone(*op, map);
-  };
   SmallVector<Attribute> names;
   SmallVector<Value> values;
   for (auto &[name, value] : slots_) {
-    copy(value, copy);
+    copyInitial(value, builder, map);
     names.push_back(FlatSymbolRefAttr::get(name));
     values.push_back(map.lookup(value));
   }
@@ -321,7 +398,7 @@ LogicalResult Globalizer::run() {
     return failure();
   for (Operation *op : dead_)
     for (Operation *user : op->getUsers())
-      if (!llvm::is_contained(dead_, user))
+      if (!dead_.contains(user))
         return user->emitError("unsupported op 'torch.")
                << torch::getQualifiedName(user) << "': it uses a module as a value";
   writeSlots();

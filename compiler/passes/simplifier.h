@@ -41,6 +41,7 @@ private:
   llvm::LogicalResult loadSlot(mlir::StringAttr slot, mlir::Location loc);
   mlir::Value copyToEntry(mlir::Value value, mlir::Location loc);
   mlir::Value copyConstant(const Heap &from, mlir::Value value, mlir::OpBuilder &builder);
+  void setFirst(mlir::Operation *object, Cell cell);
   bool isConstant(mlir::Value value);
   bool isSame(mlir::Value x, mlir::Value y);
   llvm::LogicalResult loadSlots(mlir::Operation *op);
@@ -56,6 +57,7 @@ private:
   mlir::IRMapping atEntry_;                                     // from there to the function
   mlir::Operation *lastAtEntry_ = nullptr;
   llvm::MapVector<mlir::StringAttr, mlir::Value> firstValues_; // of the slots that are used
+  Heap firstHeap_;                                             // and what they hold
   llvm::MapVector<mlir::StringAttr, mlir::Value> rebound_;
   const Simplifier *earlier_;
 };

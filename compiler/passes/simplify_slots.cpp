@@ -29,7 +29,17 @@ Value Simplifier::copyToEntry(Value value, Location loc) {
     builder.setInsertionPointAfter(lastAtEntry_);
   lastAtEntry_ = builder.clone(*maker, atEntry_);
   lastAtEntry_->setLoc(loc);
-  return atEntry_.lookup(value);
+  Value copy = atEntry_.lookup(value);
+  if (!isa<torch::CreateObjectOp>(maker))
+    return copy;
+  Cell cell;
+  for (Operation *user : maker->getUsers())
+    if (auto set = dyn_cast<torch::SetAttrOp>(user); set && set.getReceiver() == value) {
+      cell.names.push_back(set.getNameAttr());
+      cell.values.push_back(copyToEntry(set.getValue(), loc));
+    }
+  setFirst(copy.getDefiningOp(), std::move(cell));
+  return copy;
 }
 
 // Computes the slot's first value where the function starts.
@@ -95,15 +105,20 @@ Value Simplifier::copyConstant(const Heap &from, Value value, OpBuilder &builder
     element = copyConstant(from, element, builder);
   Value made = makeLike(builder, maker, cell);
   if (!cell.names.empty())
-    heap_.set(made.getDefiningOp(), std::move(cell));
+    setFirst(made.getDefiningOp(), std::move(cell));
   return made;
 }
 
+// What an object holds that is there when the function starts.
+void Simplifier::setFirst(Operation *object, Cell cell) {
+  firstHeap_.set(object, cell);
+  heap_.set(object, std::move(cell));
+}
+
+// Whether a value is now what another one was when the function started.
 bool Simplifier::isSame(Value x, Value y) {
   x = torch::strip(x), y = torch::strip(y);
-  if (x == y)
-    return true;
-  std::optional<Cell> a = heap_.find(x), b = heap_.find(y);
+  std::optional<Cell> a = heap_.find(x), b = firstHeap_.find(y);
   if (a && b) {
     auto areSame = [&](ArrayRef<Value> some, ArrayRef<Value> others) {
       return some.size() == others.size() && llvm::all_of(llvm::zip(some, others), [&](auto pair) {
@@ -113,6 +128,8 @@ bool Simplifier::isSame(Value x, Value y) {
     return a->names == b->names && areSame(a->keys, b->keys) && areSame(a->values, b->values) &&
            Heap::makerOf(x)->getName() == Heap::makerOf(y)->getName();
   }
+  if (x == y)
+    return true;
   Operation *first = x.getDefiningOp(), *second = y.getDefiningOp();
   return first && second && first->hasTrait<OpTrait::ConstantLike>() &&
          first->getName() == second->getName() &&
@@ -122,9 +139,7 @@ bool Simplifier::isSame(Value x, Value y) {
 // What the slots are at the end is the module's new state.
 LogicalResult Simplifier::writeSlots(func::ReturnOp end) {
   for (auto &[slot, value] : heap_.slots) {
-    Value first = firstValues_.lookup(slot);
-    bool isChanged = heap_.isChanged(Heap::makerOf(value));
-    if (!isChanged && isSame(value, first))
+    if (isSame(value, firstValues_.lookup(slot)))
       continue;
     if (torch::isTensor(torch::strip(value).getType())) {
       OpBuilder builder(end);

@@ -347,7 +347,7 @@ class Sizes(nn.Module):
         shape = torch.tensor(x.shape)
         smallest = torch.min(shape).to(torch.float32)
         scale = torch.min(8.0 / smallest, 2 ** torch.tensor(5.0).log2().round()).item()
-        weights = torch.tensor([[1.0, 2.0], [3.0, len(x)]])
+        weights = torch.tensor([[1.0, 2.0], [3.0, float(len(x))]])
         counts = torch.tensor([x.size(0), int(x.sum())])
         y = nn.functional.interpolate(x[None, None], scale_factor=float(scale), recompute_scale_factor=True)
         return y.sum() * weights * counts

@@ -191,6 +191,9 @@ absl::Status GraphReader::readNode(const jit::Node &node) {
   case c10::prim::Exit:
     readMethodCall(node, "__exit__");
     return absl::OkStatus();
+  case c10::prim::ModuleContainerIndex:
+    useModules(*node.inputs()[0]->type());
+    return readOperator(node);
   case c10::prim::isinstance:
     readIsInstance(node);
     return absl::OkStatus();

@@ -61,6 +61,7 @@ private:
   void addMethod(const c10::NamedType &type, const std::string &name);
   void callMethod(const c10::Type &receiver, const std::string &name);
   void useAttribute(const c10::Type &receiver, const std::string &name);
+  void useModules(const c10::Type &container);
   ObjectId objectOf(const c10::IValue &object, const std::string &path);
   absl::Status readObjects();
   absl::StatusOr<ObjectId> readEnum(const c10::IValue &member);

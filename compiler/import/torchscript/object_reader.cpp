@@ -109,6 +109,14 @@ void GraphReader::useAttribute(const c10::Type &receiver, const std::string &nam
   attributes.insert(later, {name, std::move(type)});
 }
 
+// Which one is taken is known when the model runs.
+void GraphReader::useModules(const c10::Type &container) {
+  if (const auto *owner = container.castRaw<c10::ClassType>())
+    for (size_t i = 0; i < owner->numAttributes(); ++i)
+      if (owner->getAttribute(i)->is_module())
+        useAttribute(container, owner->getAttributeName(i));
+}
+
 //===-- objects -------------------------------------------------------------------------------===//
 
 // Its attributes follow, once it is known which ones the functions use.
