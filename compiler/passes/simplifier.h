@@ -36,6 +36,8 @@ private:
   llvm::LogicalResult visitLoop(torch::LoopOp op);
   llvm::LogicalResult visitRemainingLoop(torch::LoopOp op);
   void peel(torch::LoopOp op);
+  bool collectGrowing(torch::LoopOp op, llvm::ArrayRef<mlir::Operation *> makers,
+                      const Heap &before);
 
   llvm::LogicalResult visitSlot(mlir::Operation *op);
   llvm::LogicalResult loadSlot(mlir::StringAttr slot, mlir::Location loc);
@@ -65,6 +67,10 @@ private:
 // Simplifies a function. A program may change attributes that are no tensors, if that makes no
 // difference to the next call of it.
 llvm::LogicalResult simplify(mlir::func::FuncOp function);
+
+// Makes a loop that appends a tensor of type `row` to `list` in each round carry a tensor of all
+// rows instead; null where what else uses the list, or the tensors, stands against it.
+torch::LoopOp collectRows(torch::LoopOp loop, mlir::Operation *list, torch::BaseTensorType row);
 
 // Erases what has no use, users before what they use.
 void eraseDead(mlir::Operation *root);

@@ -154,6 +154,25 @@ static torch::LoopOp makeAttempt(torch::LoopOp op, const Carried &carried, Heap 
   return attempt;
 }
 
+// Turns the first list that a round has made longer into a tensor, and goes on with that loop.
+bool Simplifier::collectGrowing(torch::LoopOp op, ArrayRef<Operation *> makers,
+                                const Heap &before) {
+  for (Operation *maker : makers) {
+    std::optional<Cell> cell = heap_.find(maker->getResult(0));
+    bool wasEmpty = isa<torch::ListConstructOp>(maker) && !before.isChanged(maker);
+    auto row = wasEmpty && cell->values.size() == 1
+                   ? dyn_cast<torch::BaseTensorType>(cell->values.front().getType())
+                   : torch::BaseTensorType();
+    torch::LoopOp collecting = row ? collectRows(op, maker, row) : torch::LoopOp();
+    if (!collecting)
+      continue;
+    heap_ = before;
+    next_ = collecting;
+    return true;
+  }
+  return false;
+}
+
 // The carried values have the types of the first round, widened until they are those of every
 // round.
 LogicalResult Simplifier::visitRemainingLoop(torch::LoopOp op) {
@@ -189,10 +208,15 @@ LogicalResult Simplifier::visitRemainingLoop(torch::LoopOp op) {
       isNew = true;
     }
     std::optional<SmallVector<Value>> next;
-    if (!isNew && !(next = leavesOf(carried, heap_, end.getIterArgs())))
+    if (!isNew && !(next = leavesOf(carried, heap_, end.getIterArgs()))) {
+      bool isCollected = collectGrowing(op, carried.makers, before);
+      attempt.erase();
+      if (isCollected)
+        return success();
       return op.emitError("unsupported op 'torch.prim.Loop': how often it runs is decided at run "
                           "time, and a list or dict that it writes to changes its length; use a "
                           "tensor of fixed size");
+    }
     SmallVector<Type> wider;
     if (!isNew)
       for (auto [index, type, value] : llvm::enumerate(carried.types, *next)) {

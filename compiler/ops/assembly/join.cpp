@@ -132,6 +132,11 @@ LogicalResult CatOp::lowerToLinalg(Lowering &b) {
 
 LogicalResult StackOp::infer(Adaptor op, Inference &r) {
   std::optional<SmallVector<Value>> tensors = matchList(op.getTensors());
+  if (auto slices = strip(op.getTensors()).getDefiningOp<UnbindIntOp>()) {
+    Sizes sizes = sizesOf(slices.getSelf());
+    bool isSame = matchInt(slices.getDim()) && matchInt(slices.getDim()) == matchInt(op.getDim());
+    return r.tensor(isSame ? sizes : Sizes(), dtypeOf(slices.getSelf()));
+  }
   if (!tensors)
     return r.tensor(std::nullopt, nullptr);
   if (tensors->empty())
@@ -154,6 +159,9 @@ LogicalResult StackOp::infer(Adaptor op, Inference &r) {
 }
 
 LogicalResult StackOp::decompose(Decomposition &b) {
+  // What a loop collected (collect_rows.cpp).
+  if (auto slices = strip(getTensors()).getDefiningOp<UnbindIntOp>())
+    return b.replace(MovedimIntOp::create(b, slices.getSelf(), slices.getDim(), getDim()));
   std::optional<SmallVector<Value>> tensors = matchList(getTensors());
   if (!tensors)
     return failure();

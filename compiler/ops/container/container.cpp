@@ -1,6 +1,7 @@
 // Lists, strings and questions about values, where the answer is known.
 #include "compiler/ops/container/container.h"
 #include "compiler/ops/container/functions.h"
+#include "compiler/ops/view/view.h"
 
 using namespace mlir;
 
@@ -35,9 +36,20 @@ LogicalResult inferElement(Inference &r, Value list, Value index) {
   return r.add(type ? type.getContainedType() : AnyType::get(r.context));
 }
 
+// The list of the slices of a tensor, whose number only a run tells.
+static UnbindIntOp unboundAs(Value list) { return strip(list).getDefiningOp<UnbindIntOp>(); }
+
 Value lengthOf(TorchBuilder &b, Value list) {
   std::optional<SmallVector<Value>> elements = matchList(list);
+  if (UnbindIntOp unbind = unboundAs(list))
+    return SizeIntOp::create(b, unbind.getSelf(), unbind.getDim());
   return elements ? b.constInt(elements->size()) : Value();
+}
+
+Value takeElement(TorchBuilder &b, Value list, Value index) {
+  if (UnbindIntOp unbind = unboundAs(list))
+    return SelectIntOp::create(b, unbind.getSelf(), unbind.getDim(), index);
+  return elementOf(list, index);
 }
 
 static Value listLike(TorchBuilder &b, ValueRange elements, Value list) {

@@ -25,7 +25,7 @@ def Prim_DictConstructOp : ContainerOp<"prim.DictConstruct", [Pure, AttrSizedOpe
 //===-- lists ---------------------------------------------------------------------------------===//
 
 def Aten_GetItemTOp : KnownOp<"aten.__getitem__.t", (ins ListOfT:$list, Int:$idx), T,
-    "inferElement(r, op.getList(), op.getIdx())", "elementOf(getList(), getIdx())">;
+    "inferElement(r, op.getList(), op.getIdx())", "takeElement(b, getList(), getIdx())">;
 def Prim_TupleIndexOp : KnownOp<"prim.TupleIndex", (ins AnyValue:$tup, Int:$i), AnyValue,
     "inferElement(r, op.getTup(), op.getI())", "elementOf(getTup(), getI())">;
 def Aten_LenTOp : KnownInt<"aten.len.t", (ins ListOfT:$a), "lengthOf(b, getA())">;

@@ -9,6 +9,7 @@ namespace linalgd::torch {
 llvm::LogicalResult inferElement(Inference &r, mlir::Value list, mlir::Value index);
 
 mlir::Value elementOf(mlir::Value list, mlir::Value index);
+mlir::Value takeElement(TorchBuilder &b, mlir::Value list, mlir::Value index);
 mlir::Value lengthOf(TorchBuilder &b, mlir::Value list);
 mlir::Value sliceOf(TorchBuilder &b, mlir::Value list, mlir::Value start, mlir::Value end,
                     mlir::Value step);
