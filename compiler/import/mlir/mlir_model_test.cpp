@@ -222,6 +222,22 @@ TEST(Hostile, OpsAndTypes) {
               HasSubstr("a module is of the torch dialect, or it is linalg on tensors"));
 }
 
+// MLIR reads them without a check.
+TEST(Hostile, Dimensions) {
+  auto broadcast = [](std::string_view dimensions) {
+    return concat("func.func @main(%x: tensor<2xf32>, %dimensions: tensor<3x2xf32>) -> "
+                  "tensor<3x2xf32> {\n  %0 = linalg.broadcast ins(%x : tensor<2xf32>) "
+                  "outs(%dimensions : tensor<3x2xf32>) ",
+                  dimensions, "\n  return %0 : tensor<3x2xf32>\n}");
+  };
+  for (std::string_view fine : {"dimensions = [0]", "dimensions=[ 0 ]"})
+    EXPECT_TRUE(Reading(broadcast(fine)).status.ok()) << fine;
+  for (std::string_view wrong : {"dimensions = >[0]", "dimensions = [>0]", "dimensions = [0,]",
+                                 "dimensions = [0 1]", "dimensions = [99999999999999999999]",
+                                 "dimensions = array<i64: 0>", "dimensions", "dimensions = ["})
+    EXPECT_THAT(refusal(broadcast(wrong)), HasSubstr("'dimensions' takes integers")) << wrong;
+}
+
 TEST(Hostile, Nesting) {
   EXPECT_THAT(refusal("func.func @main() attributes {a = " + repeated("[", 100000)),
               HasSubstr("nested deeper than 256"));

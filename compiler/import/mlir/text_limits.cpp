@@ -13,6 +13,17 @@ bool isWord(char c) { return isLetter(c) || (c >= '0' && c <= '9') || c == '.' |
 
 constexpr std::string_view kBrackets = "([{<)]}>";
 
+std::string_view skipBlanks(std::string_view text) {
+  for (;;) {
+    while (!text.empty() && isSpace(text.front()))
+      text.remove_prefix(1);
+    if (!text.starts_with("//"))
+      return text;
+    size_t end = text.find('\n');
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end);
+  }
+}
+
 // Goes over the text as MLIR's lexer does: strings and comments hold no brackets.
 class Scanner {
 public:
@@ -33,13 +44,16 @@ private:
 
   void step() {
     char c = text_[at_];
-    if (c == '"')
+    if (c == '"') {
+      last_ = c;
       return skipString();
+    }
     if (c == '/' && peek(1) == '/')
       return skipComment();
     if (isWord(c))
       return word();
     if ((c == '-' && peek(1) == '>') || ((c == '<' || c == '>') && peek(1) == '=')) {
+      last_ = peek(1);
       at_ += 2;
       return;
     }
@@ -53,6 +67,8 @@ private:
     } else if (c == '+' || c == '-' || c == '*') {
       countOperator();
     }
+    if (!isSpace(c))
+      last_ = c;
     ++at_;
   }
 
@@ -79,6 +95,39 @@ private:
     std::string_view name = text_.substr(start, at_ - start);
     if (name == "mod" || name == "floordiv" || name == "ceildiv")
       countOperator();
+    // Not an attribute of a dictionary, nor a name of something.
+    if ((name == "dimensions" || name == "permutation") &&
+        std::string_view("{,%@#!^").find(last_) == std::string_view::npos)
+      checkIntegers(name);
+    last_ = text_[at_ - 1];
+  }
+
+  // MLIR's own syntax of linalg.broadcast, transpose and reduce takes it for granted that what
+  // follows is such a list.
+  void checkIntegers(std::string_view name) {
+    std::string_view rest = text_.substr(at_);
+    auto accept = [&](char c) {
+      rest = skipBlanks(rest);
+      bool isThere = rest.starts_with(c);
+      rest.remove_prefix(isThere);
+      return isThere;
+    };
+    auto acceptInteger = [&] {
+      accept('-');
+      rest = skipBlanks(rest);
+      size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+      rest.remove_prefix(digits);
+      return digits > 0 && digits <= 18;
+    };
+    bool isList = accept('=') && accept('[');
+    if (isList && !accept(']')) {
+      do
+        isList = acceptInteger();
+      while (isList && accept(','));
+      isList = isList && accept(']');
+    }
+    if (!isList)
+      fail(concat("'", name, "' takes integers: ", name, " = [0, 1]"));
   }
 
   void skipString() {
@@ -100,21 +149,11 @@ private:
   std::string_view text_;
   size_t at_ = 0, lineStart_ = 0;
   uint32_t line_ = 1;
+  char last_ = '\0'; // that was no space
   std::array<uint32_t, 4> depth_{};
   std::vector<uint32_t> operators_{0}; // of the expression so far, for each open bracket
   std::optional<TextProblem> problem_;
 };
-
-std::string_view skipBlanks(std::string_view text) {
-  for (;;) {
-    while (!text.empty() && isSpace(text.front()))
-      text.remove_prefix(1);
-    if (!text.starts_with("//"))
-      return text;
-    size_t end = text.find('\n');
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end);
-  }
-}
 
 } // namespace
 
