@@ -272,6 +272,9 @@ bool areCompatible(Type inferred, Type actual) {
   auto tupleA = dyn_cast<torch::TupleType>(inferred), tupleB = dyn_cast<torch::TupleType>(actual);
   if (tupleA && tupleB)
     return areCompatible(tupleA.getContainedTypes(), tupleB.getContainedTypes());
+  if (auto several = dyn_cast<UnionType>(actual))
+    return llvm::any_of(several.getContainedTypes(),
+                        [&](Type one) { return areCompatible(inferred, one); });
   auto optional = dyn_cast<OptionalType>(actual);
   if (optional)
     return isa<NoneType>(inferred) || areCompatible(inferred, optional.getContainedType());

@@ -78,7 +78,11 @@ bool isPackedParams(Type type) {
   return isa<LinearParamsType, Conv2dParamsType, Conv3dParamsType, EmbeddingParamsType,
              CellParamsType>(type);
 }
-bool isNumberLike(Type type) { return isa<torch::FloatType>(type) || isIntLike(type); }
+bool isNumberLike(Type type) {
+  if (auto several = dyn_cast<UnionType>(type))
+    return llvm::all_of(several.getContainedTypes(), isNumberLike);
+  return isa<torch::FloatType>(type) || isIntLike(type);
+}
 
 } // namespace linalgd::torch
 

@@ -26,6 +26,7 @@ using torch::ClassTypeOp;
 using torch::NnModuleOp;
 
 constexpr size_t kMaxOps = 1 << 20;
+constexpr size_t kMaxDepth = 512;
 
 size_t countOps(Operation &op) {
   size_t count = 0;
@@ -69,6 +70,7 @@ private:
   llvm::SetVector<Operation *> dead_;
   SmallVector<StringRef> calls_; // that are being put in place
   size_t numCloned_ = 0;
+  size_t depth_ = 0; // of the calls that are being put in place, and of their branches
 };
 
 LogicalResult Globalizer::findRoot() {
@@ -169,6 +171,8 @@ LogicalResult Globalizer::call(Operation *op, StringRef name, ValueRange operand
   if (llvm::is_contained(calls_, callee.getName()))
     return op->emitError("unsupported op 'torch.prim.CallMethod': '")
            << name << "' calls itself; write it as a loop";
+  if (depth_ >= kMaxDepth)
+    return op->emitError("calls are nested deeper than ") << kMaxDepth;
   OpBuilder builder(op);
   IRMapping map;
   map.map(callee.getArguments(), operands);
@@ -184,8 +188,10 @@ LogicalResult Globalizer::call(Operation *op, StringRef name, ValueRange operand
   Operation *end = builder.clone(*body.getTerminator(), map);
   Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();
   calls_.push_back(callee.getName());
+  ++depth_;
   if (failed(visit(first, end->getIterator())))
     return failure();
+  --depth_;
   calls_.pop_back();
   op->replaceAllUsesWith(end->getOperands());
   end->erase();
@@ -202,6 +208,8 @@ LogicalResult Globalizer::callChosen(torch::CallMethodOp op, Operation *choice) 
                         "container it takes a module of");
   auto slots = llvm::to_vector(owner.getBody().getOps<torch::SlotOp>());
   auto count = static_cast<int64_t>(slots.size());
+  if (depth_ + slots.size() > kMaxDepth)
+    return op.emitError("calls of modules that are chosen are nested deeper than ") << kMaxDepth;
   torch::TorchBuilder b(op.getLoc(), op);
   auto isChosen = [&](int64_t index) -> Value {
     if (isa<torch::StringType>(key.getType()))
@@ -236,8 +244,10 @@ LogicalResult Globalizer::callChosen(torch::CallMethodOp op, Operation *choice) 
   Operation *before = op->getPrevNode();
   Value result = callFrom(0, callFrom);
   Block::iterator first = before ? std::next(before->getIterator()) : op->getBlock()->begin();
+  depth_ += slots.size();
   if (failed(visit(first, op->getIterator())))
     return failure();
+  depth_ -= slots.size();
   op.replaceAllUsesWith(result);
   op.erase();
   return success();

@@ -68,9 +68,17 @@ static Value decideInstance(Operation *op) {
   std::optional<SmallVector<Value>> types = torch::matchList(op->getOperand(1));
   if (name.empty() || !types)
     return {};
+  bool isOne = false;
+  for (Value type : *types) {
+    std::optional<StringRef> asked = torch::matchString(type);
+    if (!asked || asked->contains("Any") || asked->contains("Optional") || asked->contains("Union"))
+      return {};
+    // `list` and `tuple` are any list and tuple.
+    bool isContainer = *asked == "List" || *asked == "Tuple";
+    isOne |= name == *asked || (isContainer && StringRef(name).starts_with((*asked + "[").str()));
+  }
   torch::TorchBuilder b(op->getLoc(), op);
-  return b.constBool(llvm::any_of(
-      *types, [&](Value type) { return torch::matchString(type) == StringRef(name); }));
+  return b.constBool(isOne);
 }
 
 // Whether an op hands a container on, instead of reading what is in it.
@@ -201,6 +209,25 @@ void Simplifier::take(torch::IfOp op, Region &branch) {
   replaceAll(op, results);
 }
 
+// A message as far as it is known: "{}" stands for what is put in at run time.
+static std::string patternOf(Value message) {
+  if (std::optional<StringRef> text = torch::matchString(message))
+    return text->str();
+  Operation *maker = message.getDefiningOp();
+  if (isa_and_present<torch::AddStrOp>(maker))
+    return patternOf(maker->getOperand(0)) + patternOf(maker->getOperand(1));
+  if (!maker || !isOperator(maker, "aten.format") || maker->getNumOperands() == 0)
+    return "{}";
+  std::string text, format = patternOf(maker->getOperand(0));
+  StringRef rest = format;
+  for (Value argument : maker->getOperands().drop_front()) {
+    auto [before, after] = rest.split("{}");
+    text += before.str() + (before.size() < rest.size() ? patternOf(argument) : "");
+    rest = after;
+  }
+  return text + rest.str();
+}
+
 // Where one branch raises, the other is what remains of the program.
 bool Simplifier::replaceRaise(torch::IfOp op) {
   torch::RaiseExceptionOp ofThen = raisedBy(op.getThenRegion());
@@ -211,12 +238,9 @@ bool Simplifier::replaceRaise(torch::IfOp op) {
   Value holds = op.getCondition();
   if (ofThen)
     holds = torch::NotOp::create(b, holds);
-  // A message that is put together at run time is reduced to its pattern.
-  Value message = raised.getMsg();
-  Operation *format = message.getDefiningOp();
-  if (format && isOperator(format, "aten.format"))
-    message = format->getOperand(0);
-  StringRef text = torch::matchString(message).value_or("the model raises an exception");
+  std::string text = patternOf(raised.getMsg());
+  if (text == "{}" || text.empty())
+    text = "the model raises an exception";
   torch::AssertScalarOp::create(b, holds, torch::ConstantStrOp::create(b, b.getStringAttr(text)));
   take(op, ofThen ? op.getElseRegion() : op.getThenRegion());
   return true;

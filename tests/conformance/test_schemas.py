@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
-import torchvision  # noqa: F401: registers its own
+import torchvision  # noqa: F401 (registers its own)
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 OPT = REPOSITORY / "build" / "bin" / "linalgd-opt"

@@ -333,9 +333,9 @@ class Parts(nn.Module):
         for i, column in enumerate(x.unbind(1)):
             total = total + column * i
         widths = [1, x.shape[1] - 1]
-        for part, factor in zip(x.split(widths, 1), [2.0, 3.0]):
+        for part, factor in zip(x.split(widths, 1), [2.0, 3.0]):  # noqa: B905
             total = total + part.sum(1) * factor
-        named = dict([("total", total), ("first", x[0])])
+        named = dict([("total", total), ("first", x[0])])  # noqa: C406
         named["total"][0] += 1
         return named["total"] + len(named) + len(x)
 

@@ -46,10 +46,12 @@ TypeKind kindOf(const c10::Type &type) {
   case c10::TypeKind::NoneType:
     return TypeKind::None;
   case c10::TypeKind::ListType:
+  case c10::TypeKind::AnyListType:
     return TypeKind::List;
   case c10::TypeKind::OptionalType:
     return TypeKind::Optional;
   case c10::TypeKind::TupleType:
+  case c10::TypeKind::AnyTupleType:
     return TypeKind::Tuple;
   case c10::TypeKind::DictType:
     return TypeKind::Dict;

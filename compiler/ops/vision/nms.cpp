@@ -104,9 +104,11 @@ LogicalResult NmsOp::lowerToLinalg(Lowering &b) {
   requireEqual(b, b.dim(boxes.corners, 0), count, "there are not as many boxes as scores");
   requireEqual(b, b.dim(boxes.corners, 1), b.getIndexAttr(4), "a box does not have four corners");
   Value threshold = op.getIouThreshold();
+  Value kept = b.empty(count, b.getI64Type());
+  if (isZeroInteger(count))
+    return b.replace(kept);
   Value none = b.indexValue(b.getIndexAttr(-1)), zero = b.indexValue(b.getIndexAttr(0));
   Value left = b.filled(count, arith::ConstantIntOp::create(b, 1, 1));
-  Value kept = b.empty(count, b.getI64Type());
   // best, left → what goes on; next, left, kept, how many are kept → the round after it.
   auto loop = scf::WhileOp::create(
       b, TypeRange{none.getType(), left.getType(), kept.getType(), zero.getType()},
