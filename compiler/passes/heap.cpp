@@ -244,6 +244,8 @@ Results Heap::followDict(Operation *op, Cell cell) {
 //===-- all -----------------------------------------------------------------------------------===//
 
 Results Heap::follow(Operation *op) {
+  if (op->getNumOperands() == 0 && torch::getQualifiedName(op) == "aten.dict")
+    return makeDict(op, {});
   if (op->getNumOperands() == 0)
     return std::nullopt;
   std::optional<Cell> cell = find(op->getOperand(0));

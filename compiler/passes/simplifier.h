@@ -46,6 +46,7 @@ private:
   void setFirst(mlir::Operation *object, Cell cell);
   bool isConstant(mlir::Value value);
   bool isSame(mlir::Value x, mlir::Value y);
+  bool isLocal(mlir::Value first);
   llvm::LogicalResult loadSlots(mlir::Operation *op);
   llvm::LogicalResult writeSlots(mlir::func::ReturnOp end);
 
@@ -60,6 +61,7 @@ private:
   mlir::Operation *lastAtEntry_ = nullptr;
   llvm::MapVector<mlir::StringAttr, mlir::Value> firstValues_; // of the slots that are used
   Heap firstHeap_;                                             // and what they hold
+  llvm::DenseSet<mlir::StringAttr> read_;                      // slots whose first value is read
   llvm::MapVector<mlir::StringAttr, mlir::Value> rebound_;
   const Simplifier *earlier_;
 };

@@ -75,12 +75,31 @@ LogicalResult Simplifier::visitSlot(Operation *op) {
   StringAttr slot = op->getAttrOfType<FlatSymbolRefAttr>("slot").getAttr();
   if (failed(loadSlot(slot, op->getLoc())))
     return failure();
-  if (auto write = dyn_cast<torch::GlobalSlotSetOp>(op))
+  if (auto write = dyn_cast<torch::GlobalSlotSetOp>(op)) {
     heap_.slots[slot] = write.getValue();
-  else
+  } else {
+    if (heap_.slots[slot] == firstValues_.lookup(slot))
+      read_.insert(slot);
     op->getResult(0).replaceAllUsesWith(heap_.slots[slot]);
+  }
   op->erase();
   return success();
+}
+
+// Whether nothing but containers that are not used has a value.
+static bool isUnused(Value value) {
+  return llvm::all_of(value.getUsers(), [](Operation *user) {
+    return user->getNumResults() == 1 && Heap::makerOf(user->getResult(0)) == user &&
+           isUnused(user->getResult(0));
+  });
+}
+
+// Whether nothing reads a slot's first value, or what that holds: each call writes the slot before
+// it reads it, and what it leaves there does not matter to the next one.
+bool Simplifier::isLocal(Value first) {
+  std::optional<Cell> cell = firstHeap_.find(first);
+  return isUnused(first) &&
+         (!cell || llvm::all_of(cell->values, [&](Value held) { return isLocal(held); }));
 }
 
 // Whether the walk knows all of a value.
@@ -146,7 +165,7 @@ LogicalResult Simplifier::writeSlots(func::ReturnOp end) {
       torch::GlobalSlotSetOp::create(builder, value.getLoc(), slot.getValue(), torch::strip(value));
     } else if (isConstant(value)) {
       rebound_[slot] = value;
-    } else {
+    } else if (read_.contains(slot) || !isLocal(firstValues_.lookup(slot))) {
       return end.emitError("unsupported op 'torch.prim.SetAttr': the model changes its attribute '")
              << slot.getValue() << "', a " << value.getType()
              << "; only tensors can be state: register it as a buffer";

@@ -46,7 +46,7 @@ No weights are downloaded or even made: initialisers are left out while a model 
 elements of each parameter share a thirty-second of its memory, so that the saved file of a model with
 600 million of them holds 75 megabytes. `quantized_…` are built with `quantize=True`, weights and
 all. Detection models take a list of images, optical flow takes two, video a clip; all sizes are fixed.
-"–": PyTorch itself does not make TorchScript of the model in this form.
+"–": PyTorch itself does not make TorchScript of the model in this form, or cannot load what it makes.
 """
 
 
@@ -123,7 +123,7 @@ def described(value: Any) -> str:
 
 
 def save(name: str, form: str, path: Path) -> str:
-    """Saves a model as TorchScript; what PyTorch says where it cannot, else an empty text."""
+    """Saves a model as TorchScript that can be loaded; what PyTorch says where it cannot, else nothing."""
     warnings.simplefilter("ignore")
     try:
         with torch.no_grad():
@@ -133,6 +133,7 @@ def save(name: str, form: str, path: Path) -> str:
             else:
                 module = torch.jit.trace(model, example(name), strict=False, check_trace=False)
         torch.jit.save(module, path)
+        torch.jit.load(path)  # not all that is saved can be
     except Exception as error:  # whatever a model's own code raises
         lines = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {lines[0]}"

@@ -1,5 +1,6 @@
 """Calls, arguments and exceptions of TorchScript, one small scripted module each, against PyTorch."""
 
+from collections import OrderedDict
 from enum import Enum
 from typing import Any, Optional, Union
 
@@ -142,12 +143,34 @@ class Given(nn.Module):
         return self.pick(1.5, total) + self.pick([1, 2], total) + self.pick("none", total)
 
 
+class Rebuilt(nn.Module):
+    """A list that each call makes anew in an attribute, an empty dictionary, lists backwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels: list[Tensor] = [torch.tensor(0.0)]
+
+    def build(self, x: Tensor) -> None:
+        self.levels = [x]
+        for _ in range(3):
+            self.levels.append(self.levels[-1] * 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.build(x)
+        named: dict[str, Tensor] = OrderedDict()
+        for name, level in zip(["a", "b"], self.levels[::-2]):  # noqa: B905
+            named[name] = level
+        last = self.levels[5:1:-1] + self.levels[-1:-9:-3]
+        return named["a"] - named["b"] + len(last) * last[-1]
+
+
 CASES: dict[str, nn.Module] = {
     "interfaces": Interfaces(),
     "methods": Methods(),
     "raises": Raises(),
     "later": Later(),
     "given": Given(),
+    "rebuilt": Rebuilt(),
 }
 X = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -6.0]])
 
@@ -165,6 +188,30 @@ def test_raised(client: linalgd.Client) -> None:
     for x, message in ((X * 1000, "is too large"), (torch.full_like(X, 30), "out of range")):
         with pytest.raises(linalgd.ExecutionError, match=message):
             compiled(x)
+
+
+class Remembers(nn.Module):
+    """What a call leaves in an attribute that is no tensor, the next one reads."""
+
+    def __init__(self, only_length: bool) -> None:
+        super().__init__()
+        self.kept: list[Tensor] = [torch.zeros(3)]
+        self.only_length = only_length
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.only_length:
+            y = x + len(self.kept)
+            self.kept = [x]
+        else:
+            self.kept.append(x)
+            y = x + self.kept[0]
+        return y
+
+
+@pytest.mark.parametrize("only_length", [False, True])
+def test_attributes_that_calls_hand_on(client: linalgd.Client, only_length: bool) -> None:
+    with pytest.raises(linalgd.CompileError, match="changes its attribute 'kept'"):
+        client.compile(torch.jit.script(Remembers(only_length)), (X,))
 
 
 class Arguments(nn.Module):

@@ -60,22 +60,26 @@ static Value listLike(TorchBuilder &b, ValueRange elements, Value list) {
 Value sliceOf(TorchBuilder &b, Value list, Value start, Value end, Value step) {
   std::optional<SmallVector<Value>> elements = matchList(list);
   std::optional<int64_t> stride = matchInt(step);
-  if (!elements || !stride || *stride < 1)
+  if (!elements || !stride || *stride == 0)
     return {};
   int64_t size = elements->size();
+  stride = std::clamp<int64_t>(*stride, -size - 1, size + 1); // more ends it as well
+  bool isForward = *stride > 0;
+  int64_t lowest = isForward ? 0 : -1, highest = isForward ? size : size - 1;
   auto bound = [&](Value value, int64_t otherwise) -> std::optional<int64_t> {
     if (isNone(value))
       return otherwise;
     std::optional<int64_t> given = matchInt(value);
     if (!given)
       return std::nullopt;
-    return std::clamp<int64_t>(*given < 0 ? *given + size : *given, 0, size);
+    return std::clamp<int64_t>(*given < 0 ? *given + size : *given, lowest, highest);
   };
-  std::optional<int64_t> from = bound(start, 0), to = bound(end, size);
+  std::optional<int64_t> from = bound(start, isForward ? 0 : size - 1),
+                         to = bound(end, isForward ? size : -1);
   if (!from || !to)
     return {};
   SmallVector<Value> slice;
-  for (int64_t i = *from; i < *to; i += *stride)
+  for (int64_t i = *from; isForward ? i < *to : i > *to; i += *stride)
     slice.push_back((*elements)[i]);
   return listLike(b, slice, list);
 }
