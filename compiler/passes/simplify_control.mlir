@@ -165,3 +165,69 @@ func.func @loop_writes(%n: !torch.int, %x: !torch.tensor<[2],f32>) -> !torch.ten
   // CHECK: return %[[R]]#0
   return %3 : !torch.tensor
 }
+
+// -----
+
+// Sizes that are given tell the parts of a tensor of any rank.
+// CHECK-LABEL: func.func @parts_without_a_rank
+func.func @parts_without_a_rank(%x: !torch.tensor, %n: !torch.int) -> (!torch.tensor, !torch.int) {
+  %0 = torch.constant.int 0
+  %1 = torch.constant.int 1
+  %sizes = torch.prim.ListConstruct %n, %1 : (!torch.int, !torch.int) -> !torch.list<int>
+  %parts = torch.aten.split.sizes %x, %sizes, %0 : !torch.tensor, !torch.list<int>, !torch.int -> !torch.list<tensor>
+  // CHECK: %[[COUNT:.*]] = torch.constant.int 2
+  // CHECK: %[[START:.*]] = torch.aten.add.int %{{.*}}, %arg1
+  // CHECK: %[[SECOND:.*]] = torch.aten.slice.Tensor %arg0, %{{.*}}, %[[START]]
+  %y = torch.aten.__getitem__.t %parts, %1 : !torch.list<tensor>, !torch.int -> !torch.tensor
+  %count = torch.aten.len.t %parts : !torch.list<tensor> -> !torch.int
+  // CHECK: return %[[SECOND]], %[[COUNT]]
+  return %y, %count : !torch.tensor, !torch.int
+}
+
+// -----
+
+// CHECK-LABEL: func.func @negated_number
+func.func @negated_number() -> !torch.int {
+  %x = torch.constant.float 5.0
+  %y = torch.aten.neg.Scalar %x : !torch.float -> !torch.number
+  // CHECK: %[[Y:.*]] = torch.constant.int -5
+  %z = torch.aten.Int.Scalar %y : !torch.number -> !torch.int
+  // CHECK: return %[[Y]]
+  return %z : !torch.int
+}
+
+// -----
+
+// What a slot held before is not read: what it is left with cannot matter.
+// CHECK-NOT: torch.global_slot.set
+torch.global_slot "private" @kept : !torch.list<tensor>
+torch.global_slot.module_initializer {
+  %l = torch.prim.ListConstruct : () -> !torch.list<tensor>
+  torch.initialize.global_slots [@kept(%l : !torch.list<tensor>)]
+}
+// CHECK-LABEL: func.func @slot_that_is_written_first
+func.func @slot_that_is_written_first(%x: !torch.tensor) -> !torch.tensor {
+  %0 = torch.constant.int 0
+  %l = torch.prim.ListConstruct %x : (!torch.tensor) -> !torch.list<tensor>
+  torch.global_slot.set @kept = %l : !torch.list<tensor>
+  %m = torch.global_slot.get @kept : !torch.list<tensor>
+  %y = torch.aten.__getitem__.t %m, %0 : !torch.list<tensor>, !torch.int -> !torch.tensor
+  // CHECK: return %arg0
+  return %y : !torch.tensor
+}
+
+// -----
+
+torch.global_slot "private" @kept : !torch.list<tensor>
+torch.global_slot.module_initializer {
+  %l = torch.prim.ListConstruct : () -> !torch.list<tensor>
+  torch.initialize.global_slots [@kept(%l : !torch.list<tensor>)]
+}
+func.func @slot_that_is_read_first(%x: !torch.tensor) -> !torch.int {
+  %m = torch.global_slot.get @kept : !torch.list<tensor>
+  %n = torch.aten.len.t %m : !torch.list<tensor> -> !torch.int
+  %l = torch.prim.ListConstruct %x : (!torch.tensor) -> !torch.list<tensor>
+  torch.global_slot.set @kept = %l : !torch.list<tensor>
+  // expected-error @+1 {{the model changes its attribute 'kept'}}
+  return %n : !torch.int
+}

@@ -53,6 +53,8 @@ template <typename ShiftOp> mlir::Value lowerShift(Lowering &b, mlir::Value x, m
   mlir::Value most = mlir::arith::ConstantIntOp::create(b, 63, 64);
   return ShiftOp::create(b, x, mlir::arith::MinUIOp::create(b, count, most)).getResult();
 }
+// -number, once it is known whether that is an int or a float.
+mlir::Value negated(TorchBuilder &b, mlir::Value number);
 mlir::Value toFloat(Lowering &b, mlir::Value number);
 mlir::Value toInteger(Lowering &b, mlir::Value number);
 

@@ -88,6 +88,15 @@ static Value divide(Lowering &b, Compute compute, Value x, Value y) {
 Value lowerFloorDivide(Lowering &b, Value x, Value y) { return divide(b, floorDiv, x, y); }
 Value lowerModulo(Lowering &b, Value x, Value y) { return divide(b, remainder, x, y); }
 
+Value negated(TorchBuilder &b, Value number) {
+  Value known = strip(number);
+  if (isa<torch::IntType>(known.getType()))
+    return NegIntOp::create(b, known);
+  if (isa<torch::FloatType>(known.getType()))
+    return NegFloatOp::create(b, known);
+  return {};
+}
+
 Value toFloat(Lowering &b, Value number) {
   return convertScalar(b, number, numberDtype(number), b.getF64Type());
 }

@@ -2,6 +2,7 @@
 #ifndef LINALGD_OPS_SCALAR
 #define LINALGD_OPS_SCALAR
 
+include "compiler/dialect/Known.td"
 include "compiler/ops/scalar/classes.td"
 
 //===-- integers ------------------------------------------------------------------------------===//
@@ -64,6 +65,8 @@ def Aten_RemainderFloatOp : FloatDivision<"remainder.float", "pythonModulo", "lo
 def Aten_NegFloatOp : FoldedScalarOp<"neg.float", (ins Float:$a), Float, "r.floating()",
     "[](double a, double) { return -a; }",
     "arith::NegFOp::create(b, op.getA()).getResult()">;
+def Aten_NegScalarOp : KnownOp<"aten.neg.Scalar", (ins Scalar:$a), Scalar, "r.add(op.getA().getType())",
+    "negated(b, getA())">;
 
 //===-- conversions ---------------------------------------------------------------------------===//
 

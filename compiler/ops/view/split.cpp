@@ -19,8 +19,11 @@ using BoundsList = std::optional<SmallVector<Bounds>>;
 // Knows the parts of one op, of which `count` are used where that is known.
 class PartBounds {
 public:
-  PartBounds(TorchBuilder &b, Operation *op, Value self, int64_t dim, std::optional<unsigned> count)
-      : b_(b), op_(op), self_(self), dim_(dim), size_((*sizesOf(self))[dim]), count_(count) {}
+  // Without `dim` where the rank is not known: sizes and places that are given tell enough.
+  PartBounds(TorchBuilder &b, Operation *op, Value self, std::optional<int64_t> dim,
+             std::optional<unsigned> count)
+      : b_(b), op_(op), self_(self), dim_(dim),
+        size_(dim ? (*sizesOf(self))[*dim] : ShapedType::kDynamic), count_(count) {}
 
   BoundsList get();
 
@@ -36,7 +39,7 @@ private:
   TorchBuilder &b_;
   Operation *op_;
   Value self_;
-  int64_t dim_;
+  std::optional<int64_t> dim_;
   int64_t size_;
   std::optional<unsigned> count_;
 };
@@ -94,10 +97,10 @@ BoundsList PartBounds::ofSize(Value partSize) {
 
 BoundsList PartBounds::chunks(Value chunks) {
   std::optional<int64_t> count = matchInt(chunks);
-  if (!count || *count <= 0)
+  if (!dim_ || !count || *count <= 0)
     return std::nullopt;
   if (ShapedType::isDynamic(size_)) {
-    Value size = b_.size(self_, dim_);
+    Value size = b_.size(self_, *dim_);
     Value rounded = AddIntOp::create(b_, size, b_.constInt(*count - 1));
     Value step = FloordivIntOp::create(b_, rounded, chunks);
     return betweenValues(
@@ -114,10 +117,10 @@ BoundsList PartBounds::chunks(Value chunks) {
 
 BoundsList PartBounds::sections(Value sections) {
   std::optional<int64_t> count = matchInt(sections);
-  if (!count || *count <= 0)
+  if (!dim_ || !count || *count <= 0)
     return std::nullopt;
   if (ShapedType::isDynamic(size_)) {
-    Value size = b_.size(self_, dim_);
+    Value size = b_.size(self_, *dim_);
     Value step = FloordivIntOp::create(b_, size, sections);
     Value longer = RemainderIntOp::create(b_, size, sections); // parts with one element more
     return betweenValues([&](int64_t i) -> Value {
@@ -174,10 +177,10 @@ static std::optional<unsigned> unpackedCount(Value list) {
 }
 
 static BoundsList partBounds(TorchBuilder &b, Operation *op, Value self, Value dim) {
-  std::optional<int64_t> at = matchDim(dim, self);
-  if (!at || sizesOf(self)->empty())
+  Sizes sizes = sizesOf(self);
+  if (sizes && sizes->empty())
     return std::nullopt;
-  return PartBounds(b, op, self, *at, unpackedCount(op->getResult(0))).get();
+  return PartBounds(b, op, self, matchDim(dim, self), unpackedCount(op->getResult(0))).get();
 }
 
 LogicalResult inferParts(Inference &r, Value self, Value how, Value dim, int64_t least, bool sums) {
