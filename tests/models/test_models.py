@@ -65,6 +65,17 @@ def test_model(client: linalgd.Client, daemon: Daemon, folder: Path, name: str, 
     assert_like_eager(loaded(*in_numpy(sample.args), **in_numpy(sample.kwargs)), expected)
 
 
+# PyTorch's decompositions refuse GPT-2's views.
+@pytest.mark.parametrize("name", [name for name in ZOO if "-" in name or name in ("resnet18", "bert")])
+def test_core_aten(client: linalgd.Client, name: str) -> None:
+    """Programs in the core ATen operator set, into which PyTorch decomposes them for back ends."""
+    sample = make(name)
+    compiled = client.compile(export(sample, dynamic=True).run_decompositions())
+    with torch.no_grad():
+        expected = sample.model(*sample.args, **sample.kwargs)
+    assert_like_eager(compiled(*sample.args, **sample.kwargs), expected)
+
+
 @pytest.mark.parametrize("name", [name for name in ZOO if "-" not in name])
 def test_linalg_text_is_mlir(client: linalgd.Client, name: str) -> None:
     artifact = client.submit(export(make(name), dynamic=True)).result(timeout=60)

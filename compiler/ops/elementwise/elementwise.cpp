@@ -27,12 +27,26 @@ LogicalResult LogSigmoidForwardOp::decompose(Decomposition &b) {
   return success();
 }
 
+// Leaky ReLU with the mean of the slopes; null in training, which draws them.
+static Value evaluatedRrelu(Decomposition &b, Value self, Value lower, Value upper,
+                            Value training) {
+  std::optional<double> least = matchFloat(lower), most = matchFloat(upper);
+  if (!least || !most || matchBool(training) != false)
+    return nullptr;
+  return LeakyReluOp::create(b, self, b.constFloat((*least + *most) / 2));
+}
+
 LogicalResult RreluOp::decompose(Decomposition &b) {
-  std::optional<double> lower = matchFloat(getLower()), upper = matchFloat(getUpper());
-  if (!lower || !upper || matchBool(getTraining()) != false)
-    return failure();
-  return b.replace(
-      LeakyReluOp::create(b, getSelf(), b.constFloat((*lower + *upper) / 2)).getResult());
+  Value result = evaluatedRrelu(b, getSelf(), getLower(), getUpper(), getTraining());
+  return result ? b.replace(result) : failure();
+}
+
+LogicalResult RreluWithNoiseFunctionalOp::infer(Adaptor op, Inference &r) {
+  return failure(failed(r.same(op.getSelf())) || failed(r.same(op.getNoise())));
+}
+LogicalResult RreluWithNoiseFunctionalOp::decompose(Decomposition &b) {
+  Value result = evaluatedRrelu(b, getSelf(), getLower(), getUpper(), getTraining());
+  return result ? b.replace({result, getNoise()}) : failure();
 }
 
 // The first half of `dim` times the sigmoid of the second.

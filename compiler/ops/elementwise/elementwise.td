@@ -95,6 +95,11 @@ def Aten_RreluOp : AtenOp<"rrelu",
   let infer = "r.same(op.getSelf())";
 }
 } // in place
+// What functionalization makes of it. The noise, which training draws, stays as it is in evaluation.
+def Aten_RreluWithNoiseFunctionalOp : AtenOp<"rrelu_with_noise_functional",
+    (ins Tensor:$self, Tensor:$noise, Default<Scalar, "0.125">:$lower, Default<Scalar, "0.33333333333333331">:$upper,
+         Default<Bool, "False">:$training, Default<Opt<Generator>, "None">:$generator),
+    (outs Tensor:$result, Tensor:$noise_out), [Decomposes]>;
 
 def Aten_SoftplusOp : UnaryFloat<"softplus", "softplus(s, x[0], x[1], x[2])",
     (ins Tensor:$self, Default<Scalar, "1">:$beta, Default<Scalar, "20">:$threshold)>;

@@ -161,6 +161,9 @@ LogicalResult SqueezeDimOp::infer(Adaptor op, Inference &r) {
 LogicalResult SqueezeDimsOp::infer(Adaptor op, Inference &r) {
   return inferSqueezed(r, op.getSelf(), op.getDim());
 }
+LogicalResult PrimsSqueezeOp::infer(Adaptor op, Inference &r) {
+  return inferSqueezed(r, op.getA(), op.getDimensions());
+}
 
 //===-- views ---------------------------------------------------------------------------------===//
 
@@ -200,6 +203,9 @@ Value SqueezeDimOp::scatter(TorchBuilder &b, Value base, Value update, unsigned)
 Value SqueezeDimsOp::scatter(TorchBuilder &b, Value base, Value update, unsigned) {
   return viewAs(b, base, update);
 }
+Value PrimsSqueezeOp::scatter(TorchBuilder &b, Value base, Value update, unsigned) {
+  return viewAs(b, base, update);
+}
 
 bool ViewOp::isContiguous(bool contiguous) { return contiguous; }
 bool ViewAsOp::isContiguous(bool contiguous) { return contiguous; }
@@ -208,6 +214,7 @@ bool UnsqueezeOp::isContiguous(bool contiguous) { return contiguous; }
 bool SqueezeOp::isContiguous(bool contiguous) { return contiguous; }
 bool SqueezeDimOp::isContiguous(bool contiguous) { return contiguous; }
 bool SqueezeDimsOp::isContiguous(bool contiguous) { return contiguous; }
+bool PrimsSqueezeOp::isContiguous(bool contiguous) { return contiguous; }
 
 // A reshape of what does not lie in order is taken for a copy.
 bool ReshapeOp::aliases(bool contiguous) { return contiguous; }
@@ -237,6 +244,9 @@ LogicalResult ViewAsOp::decompose(Decomposition &b) {
 }
 LogicalResult ReshapeAsOp::decompose(Decomposition &b) {
   return decomposeViewAs(b, getSelf(), getOther());
+}
+LogicalResult PrimsSqueezeOp::decompose(Decomposition &b) {
+  return b.replace(SqueezeDimsOp::create(b, getA(), getDimensions()));
 }
 LogicalResult RavelOp::decompose(Decomposition &b) {
   return b.replace(ViewOp::create(b, getSelf(), b.intList(ArrayRef<int64_t>{-1})));

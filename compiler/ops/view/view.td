@@ -23,6 +23,8 @@ def Aten_UnsqueezeOp : ViewOf<"unsqueeze", (ins Tensor:$self, Int:$dim), [IsCont
 def Aten_SqueezeOp : ViewOf<"squeeze", (ins Tensor:$self), [IsContiguousView, Lowers]>;
 def Aten_SqueezeDimOp : ViewOf<"squeeze.dim", (ins Tensor:$self, Int:$dim), [IsContiguousView, Lowers]>;
 def Aten_SqueezeDimsOp : ViewOf<"squeeze.dims", (ins Tensor:$self, ListOf<Int>:$dim), [IsContiguousView, Lowers]>;
+def Prims_PrimsSqueezeOp : Torch_SchemaOp<"prims.squeeze", (ins Tensor:$a, ListOf<Int>:$dimensions),
+    (outs Tensor:$result), [IsContiguousView, Decomposes]>;
 
 //===-- permutations and broadcasts -----------------------------------------------------------===//
 
