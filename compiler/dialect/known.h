@@ -5,13 +5,15 @@
 
 namespace linalgd::torch {
 
+// mlir::Op makes them, no friend. NOLINTBEGIN(bugprone-crtp-constructor-accessibility)
+
 // An op that goes away once its operands are known.
-// NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility): mlir::Op makes it, no friend.
 template <typename ConcreteOp> struct Known : mlir::OpTrait::TraitBase<ConcreteOp, Known> {};
 
 // An op that takes quantized tensors as what they are: others work on the numbers they stand for.
-// NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility): mlir::Op makes it, no friend.
 template <typename ConcreteOp>
 struct OnQuantized : mlir::OpTrait::TraitBase<ConcreteOp, OnQuantized> {};
+
+// NOLINTEND(bugprone-crtp-constructor-accessibility)
 
 } // namespace linalgd::torch

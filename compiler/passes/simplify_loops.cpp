@@ -208,7 +208,9 @@ LogicalResult Simplifier::visitRemainingLoop(torch::LoopOp op) {
       isNew = true;
     }
     std::optional<SmallVector<Value>> next;
-    if (!isNew && !(next = leavesOf(carried, heap_, end.getIterArgs()))) {
+    if (!isNew)
+      next = leavesOf(carried, heap_, end.getIterArgs());
+    if (!isNew && !next) {
       bool isCollected = collectGrowing(op, carried.makers, before);
       attempt.erase();
       if (isCollected)

@@ -79,6 +79,7 @@ std::vector<ReportWeight> describeWeights(const MlirModel &model, const Json &si
     if (written["slot"].is_string())
       state.insert(written["slot"].get<std::string>());
   std::vector<ReportWeight> weights;
+  weights.reserve(model.weights.size());
   for (const MlirWeight &weight : model.weights)
     weights.push_back({weight.slot, state.contains(weight.slot) ? "buffer" : "parameter",
                        weight.dtype, weight.shape, weight.bound, std::nullopt});

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+// libFuzzer's name. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 
 namespace linalgd::fuzz {
@@ -161,7 +162,7 @@ size_t applyMutator(const Mutator &mutator, uint8_t *data, size_t size, size_t m
   mutator(content, random);
   if (content.empty() || content.size() > maxSize)
     return LLVMFuzzerMutate(data, size, maxSize);
-  std::memcpy(data, content.data(), content.size());
+  std::ranges::copy(content, data);
   return content.size();
 }
 

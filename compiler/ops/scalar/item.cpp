@@ -149,8 +149,9 @@ Elements Evaluator::compute(Operation *op, StringRef name, StringRef overload) {
   bool isSum = name == "add" || name == "sub"; // with a factor
   if (isSum && matchFloat(op->getOperand(2)) != 1.0)
     return std::nullopt;
-  std::optional<StringRef> mode;
-  if (name == "div" && overload.ends_with("mode") && !(mode = matchString(op->getOperand(2))))
+  bool isRounded = name == "div" && overload.ends_with("mode");
+  std::optional<StringRef> mode = isRounded ? matchString(op->getOperand(2)) : std::nullopt;
+  if (isRounded && !mode)
     return std::nullopt;
   SmallVector<double> elements;
   for (size_t i = 0; i < std::max(x->size(), y->size()); ++i) {
@@ -166,7 +167,8 @@ Elements Evaluator::elementsOf(Value tensor) {
   Operation *op = tensor.getDefiningOp();
   Type dtype = dtypeOf(tensor);
   Sizes sizes = sizesOf(tensor);
-  if (--budget_ < 0 || !op || !dtype || !sizes || mayBeWritten(tensor, budget_))
+  --budget_;
+  if (budget_ < 0 || !op || !dtype || !sizes || mayBeWritten(tensor, budget_))
     return std::nullopt;
   int64_t count = 1;
   for (int64_t size : *sizes) {
