@@ -6,10 +6,10 @@
 include "compiler/dialect/Torch.td"
 
 // Of any type.
-def T : SchemaType<"t", "Scalar", "isAny">;
-def T1 : SchemaType<"t1", "Scalar", "isAny">;
-def T2 : SchemaType<"t2", "Scalar", "isAny">;
-def ListOfT : SchemaType<"t[]", "Scalar", "isAny"> { let isList = 1; }
+def T : SchemaType<"t", "Any", "isAny">;
+def T1 : SchemaType<"t1", "Any", "isAny">;
+def T2 : SchemaType<"t2", "Any", "isAny">;
+def ListOfT : SchemaType<"t[]", "Any", "isAny"> { let isList = 1; }
 
 def IsKnown : NativeOpTrait<"Known"> { let cppNamespace = "::linalgd::torch"; }
 

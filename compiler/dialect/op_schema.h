@@ -21,6 +21,7 @@ enum class ArgKind : uint8_t {
   Layout,
   MemoryFormat,
   Object,
+  Any, // whatever it is given: "t", "t[]", "Any"
 };
 
 struct ArgSchema {

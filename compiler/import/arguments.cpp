@@ -165,8 +165,7 @@ std::optional<SmallVector<Value>> GraphImporter::arguments(const Node &node,
 Value GraphImporter::argument(const Argument &argument, const ArgSchema &schema) {
   if (argument.isNone())
     return torch::ConstantNoneOp::create(b_);
-  // Of any type: "t", "t[]", "Any".
-  if (schema.type.starts_with("t") || schema.type.starts_with("Any"))
+  if (schema.kind == ArgKind::Any)
     return untypedArgument(argument);
   // int[2] may be given as one number.
   if (const ValueId *value = argument.asValue())

@@ -6,7 +6,7 @@
 include "compiler/dialect/Known.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def AnyValue : SchemaType<"Any", "Scalar", "isAny">;
+def AnyValue : SchemaType<"Any", "Any", "isAny">;
 
 class ContainerOp<string mnemonic, list<Trait> traits = []> : Torch_Op<mnemonic, traits> {
   let structural = 1;

@@ -14,7 +14,7 @@ class ObjectOp<string mnemonic, list<Trait> traits = []> : Torch_Op<mnemonic, tr
 }
 def AnyObject : Type<CPred<"::llvm::isa<::linalgd::torch::NnModuleType>($_self)">, "object",
                      "::linalgd::torch::NnModuleType">;
-def AnyEnum : SchemaType<"AnyEnumType", "Scalar", "isAny">;
+def AnyEnum : SchemaType<"AnyEnumType", "Any", "isAny">;
 
 //===-- classes -------------------------------------------------------------------------------===//
 
