@@ -120,18 +120,19 @@ private:
   }
 
   bool number(InputSpec &input) {
-    const char *end = rest_.data() + rest_.size();
+    const char *begin = rest_.data();
+    const char *end = begin + rest_.size();
     int64_t integer = 0;
     double real = 0;
-    auto [afterInteger, integerError] = std::from_chars(rest_.data(), end, integer);
-    auto [afterReal, realError] = std::from_chars(rest_.data(), end, real);
+    auto [afterInteger, integerError] = std::from_chars(begin, end, integer);
+    auto [afterReal, realError] = std::from_chars(begin, end, real);
     if (realError != std::errc())
       return false;
     if (integerError == std::errc() && afterInteger == afterReal)
       input.value = integer;
     else
       input.value = real;
-    rest_.remove_prefix(static_cast<size_t>(afterReal - rest_.data()));
+    rest_.remove_prefix(static_cast<size_t>(afterReal - begin));
     return true;
   }
 

@@ -103,9 +103,12 @@ SizeForm SizeForm::unknown(Value value) {
 
 SizeForm SizeForm::operator+(const SizeForm &other) const {
   SizeForm sum = *this;
-  for (const auto &[factors, coefficient] : other.terms)
-    if ((sum.terms[factors] += coefficient) == 0)
-      sum.terms.erase(factors);
+  for (const auto &[factors, coefficient] : other.terms) {
+    auto term = sum.terms.try_emplace(factors, 0).first;
+    term->second += coefficient;
+    if (term->second == 0)
+      sum.terms.erase(term);
+  }
   return sum;
 }
 

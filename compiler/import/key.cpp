@@ -77,7 +77,8 @@ KeyContent keyContent(const ImportedModel &model) {
           [&model] { return canonicalBindings(model); }};
 }
 
-template <typename Write> const KeyComponent *KeyMaker::component(const char *name, Write write) {
+template <typename Write>
+const KeyComponent *KeyMaker::component(const char *name, const Write &write) {
   auto [found, isNew] = components_.try_emplace(name);
   if (isNew) {
     CanonicalText text = write();

@@ -57,7 +57,7 @@ private:
   std::vector<Stage> stages(Stage emit) const;
   // What a stage adds to the key of the one before it; `last`: its artifact is the one asked for.
   std::vector<const KeyComponent *> added(Stage stage, bool last);
-  template <typename Write> const KeyComponent *component(const char *name, Write write);
+  template <typename Write> const KeyComponent *component(const char *name, const Write &write);
   const KeyComponent *line(const char *name, std::string text);
 
   const KeyContent model_;

@@ -8,7 +8,7 @@ namespace {
 
 template <typename Ask> void visit(const JsonPlace &place, Ask ask) {
   ask(place);
-  std::string path = place.path();
+  static_cast<void>(place.path());
   if (place.failed())
     return;
   place.eachField([&](std::string_view key, const JsonPlace &field) {

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-// libFuzzer's name. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 
 namespace linalgd::fuzz {

@@ -37,12 +37,11 @@ void onFree(const volatile void *pointer) {
         static_cast<int64_t>(__sanitizer_get_allocated_size(const_cast<const void *>(pointer)));
 }
 
-const bool installed = __sanitizer_install_malloc_and_free_hooks(onMalloc, onFree) != 0;
-
 } // namespace
 
 AllocationBound::AllocationBound(size_t inputBytes, size_t factor, size_t base) {
-  if (!installed)
+  static const bool isInstalled = __sanitizer_install_malloc_and_free_hooks(onMalloc, onFree) != 0;
+  if (!isInstalled)
     fail("the allocator's hooks cannot be installed");
   liveBytes = 0;
   mostBytes = static_cast<int64_t>(base + factor * inputBytes);
