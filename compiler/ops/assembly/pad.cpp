@@ -82,6 +82,11 @@ Value crop(Lowering &b, Value tensor, const Padding &padding) {
                : tensor;
 }
 
+Padding withoutCrop(Lowering &b, const Padding &padding) {
+  auto grown = [&](OpFoldResult amount) { return notNegative(b, amount); };
+  return {llvm::map_to_vector(padding.low, grown), llvm::map_to_vector(padding.high, grown)};
+}
+
 } // namespace
 
 LogicalResult ConstantPadNdOp::lowerToLinalg(Lowering &b) {
@@ -91,8 +96,7 @@ LogicalResult ConstantPadNdOp::lowerToLinalg(Lowering &b) {
   if (!padding)
     return b.unsupported("the rank of the operand or the padding is unknown");
   self = crop(b, self, *padding);
-  IndexList low = llvm::map_to_vector(padding->low, [&](auto x) { return notNegative(b, x); }),
-            high = llvm::map_to_vector(padding->high, [&](auto x) { return notNegative(b, x); });
+  auto [low, high] = withoutCrop(b, *padding);
   Value fill = convertScalar(b, b.lowered(getValue()), dtypeOf(strip(getValue())), b.resultDtype());
   if (llvm::is_contained(cast<RankedTensorType>(self.getType()).getShape(), 0)) {
     IndexList sizes = b.sizes(self);
@@ -139,6 +143,10 @@ LogicalResult lowerEdgePadded(Lowering &b, Value pad, Edge edge) {
   std::optional<Padding> padding = type ? matchPadding(b, pad, type.getRank()) : std::nullopt;
   if (!padding)
     return b.unsupported("the rank of the operand or the padding is unknown");
+  if (edge == Edge::Circular) { // what is cut off is not wrapped around
+    self = crop(b, self, *padding);
+    padding = withoutCrop(b, *padding);
+  }
   IndexList sizes = b.sizes(self), resultSizes;
   SmallVector<Value> low, extent;
   for (int64_t i = 0; i < type.getRank(); ++i) {

@@ -47,8 +47,10 @@ Value signBit(ScalarBuilder &s, Value x) {
 
 Value logit(ScalarBuilder &s, Value x, Value eps) {
   Value one = s.constant(1);
-  if (eps)
-    x = s.min(s.max(x, eps), s.sub(one, eps));
+  if (eps) { // which may be more than a half: one of the bounds, whichever comes first
+    Value most = s.sub(one, eps);
+    x = s.select(s.lt(x, eps), eps, s.select(s.gt(x, most), most, x));
+  }
   return s.make<math::LogOp>(s.div(x, s.sub(one, x)));
 }
 
