@@ -319,6 +319,9 @@ def test_edge_cases_match_eager() -> None:
     """Cases that the few samples of an entry leave out."""
     torch.manual_seed(0)
     x, zeros = torch.rand(2, 3, 4, 4), torch.tensor([0.0, -0.0, 0.0, -0.0, 1.0])
+    bases, powers = torch.tensor([0, 1, -1, 2, -2]).repeat(4), torch.tensor([-1, -2, 0, 3]).repeat(5)
+    bits = torch.tensor([5, -5, 127, -128], dtype=torch.int8)
+    amounts = torch.tensor([-1, 0, 3, 7, 8, 9], dtype=torch.int8).reshape(6, 1)
     calls: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
         "var, whole correction": (torch.var, (x,), {"dim": 1, "correction": 2}),
         "std_mean, no correction": (torch.std_mean, (x,), {"dim": (0, 1), "correction": 0}),
@@ -328,6 +331,11 @@ def test_edge_cases_match_eager() -> None:
         "atan2 of integers": (torch.atan2, (zeros.to(torch.int32), zeros.to(torch.int32)), {}),
         "logit, bounds crossed": (torch.logit, (x, 0.6), {}),
         "logit": (torch.logit, (x, 0.2), {}),
+        "pow of integers": (torch.pow, (bases, powers), {}),
+        "left shift": (torch.bitwise_left_shift, (bits, amounts), {}),
+        "right shift": (torch.bitwise_right_shift, (bits, amounts), {}),
+        "left shift, unsigned": (torch.bitwise_left_shift, (bits.view(torch.uint8), 9), {}),
+        "right shift, unsigned": (torch.bitwise_right_shift, (bits.view(torch.uint8), 9), {}),
         "circular, cropped": (torch.nn.functional.pad, (x, (-1, 1, -2, 1), "circular"), {}),
         "circular, cropped behind": (torch.nn.functional.pad, (x, (2, -1, 1, -1), "circular"), {}),
     }

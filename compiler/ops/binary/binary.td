@@ -147,8 +147,8 @@ defm Aten_DunderXor : RenamedBinary<"__xor__", "BitwiseXor">;
 
 class Shift<string name, SchemaType other, string body>
     : BinaryOp<name, Tensor, other, "r.broadcast", body>;
-defvar leftShift = "s.make<arith::ShLIOp>(x[0], x[1])";
-defvar rightShift = "s.isUnsigned() ? s.make<arith::ShRUIOp>(x[0], x[1]) : s.make<arith::ShRSIOp>(x[0], x[1])";
+defvar leftShift = "shiftLeft(s, x[0], x[1])";
+defvar rightShift = "shiftRight(s, x[0], x[1])";
 def Aten_BitwiseLeftShiftTensorOp : Shift<"bitwise_left_shift.Tensor", Tensor, leftShift>;
 def Aten_BitwiseLeftShiftTensorScalarOp : Shift<"bitwise_left_shift.Tensor_Scalar", Scalar, leftShift>;
 def Aten_BitwiseRightShiftTensorOp : Shift<"bitwise_right_shift.Tensor", Tensor, rightShift>;

@@ -69,7 +69,9 @@ Value power(ScalarBuilder &s, Value a, Value exponent, std::optional<double> con
   if (!s.isFloat()) {
     if (constant && *constant >= 0 && *constant <= 64)
       return integerPower(s, a, static_cast<unsigned>(*constant));
-    return s.make<math::IPowIOp>(a, exponent);
+    // The op has no value where that is infinite.
+    Value infinite = s.make<arith::AndIOp>(s.isZero(a), s.lt(exponent, s.constant(0)));
+    return s.select(infinite, s.constant(0), s.make<math::IPowIOp>(a, exponent));
   }
   if (constant == 0.5)
     return s.make<math::SqrtOp>(a);
@@ -80,6 +82,23 @@ Value power(ScalarBuilder &s, Value a, Value exponent, std::optional<double> con
     return *constant < 0 ? s.div(s.constant(1), whole) : whole;
   }
   return s.make<math::PowFOp>(a, exponent);
+}
+
+// Whether no bit is left.
+static Value isTooFar(ScalarBuilder &s, Value amount) {
+  return s.make<arith::OrIOp>(s.lt(amount, s.constant(0)),
+                              s.ge(amount, s.constant(s.type.getIntOrFloatBitWidth())));
+}
+
+Value shiftLeft(ScalarBuilder &s, Value a, Value amount) {
+  return s.select(isTooFar(s, amount), s.constant(0), s.make<arith::ShLIOp>(a, amount));
+}
+
+Value shiftRight(ScalarBuilder &s, Value a, Value amount) {
+  if (s.isUnsigned())
+    return s.select(isTooFar(s, amount), s.constant(0), s.make<arith::ShRUIOp>(a, amount));
+  Value most = s.constant(s.type.getIntOrFloatBitWidth() - 1);
+  return s.make<arith::ShRSIOp>(a, s.select(isTooFar(s, amount), most, amount));
 }
 
 Value xlogy(ScalarBuilder &s, Value a, Value b) {

@@ -15,6 +15,9 @@ mlir::Value remainder(ScalarBuilder &s, mlir::Value a, mlir::Value b); // the si
 // `constant` is the exponent where it is known.
 mlir::Value power(ScalarBuilder &s, mlir::Value a, mlir::Value exponent,
                   std::optional<double> constant);
+// By a negative amount as by one that leaves no bit of `a`.
+mlir::Value shiftLeft(ScalarBuilder &s, mlir::Value a, mlir::Value amount);
+mlir::Value shiftRight(ScalarBuilder &s, mlir::Value a, mlir::Value amount);
 mlir::Value xlogy(ScalarBuilder &s, mlir::Value a, mlir::Value b);
 mlir::Value logAddExp(ScalarBuilder &s, mlir::Value a, mlir::Value b);
 mlir::Value lerp(ScalarBuilder &s, mlir::Value start, mlir::Value end, mlir::Value weight);
