@@ -160,13 +160,18 @@ def inplace_ops() -> set[str]:
     return {schema.partition("(")[0].replace("::", ".", 1) for schema in schemas}
 
 
+def inputs_of(samples: Sequence[Sample]) -> list[torch.Tensor]:
+    """The tensors of all samples, of their own each time: calls may write to them."""
+    return [contiguous(tensor) for sample in samples for tensor in sample.tensors]
+
+
 def _serve(pipe: Connection, library: Path, inputs: list[torch.Tensor]) -> None:
     pipe.send_bytes(pickle.dumps(pytree.tree_leaves(linalgd.load(library)(*inputs))))
 
 
 def run(library: Path, samples: Sequence[Sample]) -> list[torch.Tensor]:
     """The executable's flat results, from a process of its own: it may crash."""
-    inputs = contiguous([tensor for sample in samples for tensor in sample.tensors])
+    inputs = inputs_of(samples)
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, library, inputs))
@@ -203,8 +208,7 @@ def compile_samples(archive: bytes, folder: Path) -> Path:
 
 def export(samples: Sequence[Sample]) -> tuple[torch.export.ExportedProgram, bytes]:
     """The program and its archive."""
-    inputs = contiguous(tuple(tensor for sample in samples for tensor in sample.tensors))
-    program = torch.export.export(Calls(samples), inputs, strict=False)
+    program = torch.export.export(Calls(samples), tuple(inputs_of(samples)), strict=False)
     archive = io.BytesIO()
     torch.export.save(program, archive)
     return program, archive.getvalue()
@@ -222,7 +226,7 @@ def as_tensor(result: torch.Tensor | np.ndarray, dtype: torch.dtype) -> torch.Te
 def runs(samples: Sequence[Sample], program: torch.export.ExportedProgram) -> bool:
     """Whether PyTorch runs what it exported: some of its range constraints are wrong."""
     try:
-        program.module()(*contiguous([tensor for sample in samples for tensor in sample.tensors]))
+        program.module()(*inputs_of(samples))
     except Exception:
         return False
     return True

@@ -1,7 +1,6 @@
 #include "tests/fuzz/support.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);

@@ -102,8 +102,6 @@ std::optional<Moments> moments(Decomposition &b, Value self, Value dims, Value c
   Type dtype = b.resultDtype();
   Value count = numElements(b, self, dims);
   std::optional<double> less = isNone(correction) ? 1.0 : matchFloat(correction);
-  if (std::optional<bool> unbiased = matchBool(correction); isa<BoolType>(correction.getType()))
-    less = unbiased ? std::optional<double>(*unbiased) : std::nullopt;
   if (!count || !less || !dtype)
     return std::nullopt;
   Value none = b.constNone(), one = b.constInt(1);
